@@ -1,0 +1,200 @@
+"""From the text of a source file to a document: metadata, blocks for the reader's eye, passages to retrieve."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from dawu_qa.corpus.lines import Line, classify, columns, read_lines
+from dawu_qa.corpus.people import invited_guest, people_in_captions
+from dawu_qa.corpus.sentences import clauses, sentences
+from dawu_qa.types import Block, BlockKind, Document, Passage, Span
+
+#: Longer paragraphs are cut between sentences, so that a passage can be read at a glance.
+PASSAGE_LIMIT = 400
+#: Raised whenever the same file would be split in another way: an older index is then stale.
+SPLITTER_VERSION = 1
+
+_BROKEN_LINE_COLUMNS = 60
+_QUESTION_SENTENCE = re.compile(r"[?？][”’」』）)\"']*$")
+
+
+@dataclass(slots=True)
+class _Builder:
+    """The document so far, and the headings and the paragraph that are open."""
+
+    source: str
+    text: str
+    blocks: list[Block] = field(default_factory=list)
+    passages: list[Passage] = field(default_factory=list)
+    metadata: dict[str, Span] = field(default_factory=dict)
+    captions: list[Line] = field(default_factory=list)
+    headings: dict[int, str] = field(default_factory=dict)
+    marker: str = ""
+    paragraph: list[Line] = field(default_factory=list)
+    asking: bool = False
+
+    def span(self, start: int, end: int) -> Span:
+        return Span(self.text[start:end], self.source, start, end)
+
+    def block(self, kind: BlockKind, start: int, end: int, level: int = 0) -> None:
+        self.close_paragraph()
+        self.blocks.append(Block(kind, start, end, level))
+
+    def open_heading(self, line: Line, level: int) -> None:
+        self.block("heading", line.start, line.end, level)
+        self.headings = {deeper: text for deeper, text in self.headings.items() if deeper < level}
+        self.headings[level] = line.text
+        self.marker = ""
+
+    def add_passage(self, start: int, end: int, headings: tuple[str, ...]) -> None:
+        section = headings[0] if headings else ""
+        self.passages.append(Passage(self.text[start:end], section, headings, self.source, start, end))
+
+    def close_paragraph(self) -> None:
+        if not self.paragraph:
+            return
+        start, end = self.paragraph[0].start, self.paragraph[-1].end
+        self.paragraph = []
+        self.blocks.append(Block("paragraph", start, end))
+        headings = tuple(text for _, text in sorted(self.headings.items())) + ((self.marker,) if self.marker else ())
+        for left, right in _within_limit(self.text[start:end]):
+            self.add_passage(start + left, start + right, headings)
+
+
+def parse(source: str, text: str) -> Document:
+    """Split a source into metadata, blocks and passages.
+
+    Args:
+        source: The file's name; `.md` and `.markdown` are read as Markdown.
+        text: Its decoded text.
+    """
+    markdown = source.lower().endswith((".md", ".markdown"))
+    lines = classify(read_lines(text), markdown=markdown)
+    lines = _promote_title(lines)
+    levels = sorted({line.level for line in lines if line.kind == "heading"})
+    builder = _Builder(source, text)
+    for line in lines:
+        _add(builder, line, level=1 + levels.index(line.level) if line.kind == "heading" else 0, markdown=markdown)
+    builder.close_paragraph()
+    _add_metadata(builder)
+    passages = sorted(builder.passages, key=lambda passage: passage.start)
+    blocks = sorted(builder.blocks, key=lambda block: block.start)
+    return Document(source, text, builder.metadata, tuple(blocks), tuple(passages))
+
+
+def _promote_title(lines: list[Line]) -> list[Line]:
+    """Where no page header names a title, a heading that opens the file is it."""
+    body = [at for at, line in enumerate(lines) if line.kind not in {"chrome", "metadata"}]
+    has_title = any(line.kind == "title" or (line.kind == "metadata" and line.label == "title") for line in lines)
+    if not body or has_title or lines[body[0]].kind != "heading" or lines[body[0]].is_question:
+        return lines
+    first = lines[body[0]]
+    title = first.cut(0, first.text, kind="title", level=0)
+    return [title if at == body[0] else line for at, line in enumerate(lines)]
+
+
+def _add(builder: _Builder, line: Line, *, level: int, markdown: bool) -> None:
+    match line.kind:
+        case "chrome":
+            builder.close_paragraph()
+        case "title":
+            builder.block("title", line.start, line.end)
+            builder.metadata.setdefault("title", builder.span(line.start, line.end))
+        case "metadata":
+            builder.block("metadata", line.start, line.end)
+            builder.metadata.setdefault(line.label, builder.span(line.start, line.end))
+        case "caption":
+            builder.block("caption", line.start, line.end)
+            builder.captions.append(line)
+        case "heading":
+            builder.open_heading(line, level)
+            builder.asking = False
+        case "marker":
+            builder.block("marker", line.start, line.end)
+            builder.marker = line.label
+        case "item":
+            builder.close_paragraph()
+            builder.marker = line.label if any(character.isdigit() for character in line.label) else ""
+            builder.paragraph.append(line)
+        case "speaker":
+            builder.close_paragraph()
+            builder.asking = line.asks
+            _add_turn(builder, line)
+        case _ if builder.asking:
+            _add_turn(builder, line)
+        case _:
+            if builder.paragraph and not _joins(builder.paragraph, line, markdown=markdown):
+                builder.close_paragraph()
+            builder.paragraph.append(line)
+
+
+def _add_turn(builder: _Builder, line: Line) -> None:
+    """Add what a speaker says; the questions that end an asker's turn open a section."""
+    if not line.text:
+        return
+    spans = sentences(line.text) if builder.asking else []
+    questions = 0
+    while questions < len(spans) and _QUESTION_SENTENCE.search(line.text[slice(*spans[-1 - questions])]):
+        questions += 1
+    if not questions:
+        builder.paragraph.append(line)
+        return
+    begin = spans[-questions][0]
+    question = line.cut(begin, line.text[begin:].rstrip())
+    builder.open_heading(question, 1)
+    builder.asking = False
+    if lead := line.text[:begin].rstrip():
+        builder.paragraph.append(line.cut(0, lead))
+        builder.close_paragraph()
+
+
+def _joins(paragraph: list[Line], line: Line, *, markdown: bool) -> bool:
+    """Tell whether a line goes on with the paragraph above it, rather than opening its own."""
+    last = paragraph[-1]
+    if not line.after_blank:
+        wrapped = not last.is_terminated and columns(last.text) > _BROKEN_LINE_COLUMNS // 2
+        return markdown or last.is_open or wrapped
+    if columns(line.text) > _BROKEN_LINE_COLUMNS:
+        return False
+    broken = any(part.is_open for part in paragraph)
+    return (broken and not last.is_terminated) or (broken and line.is_open)
+
+
+def _within_limit(text: str) -> list[tuple[int, int]]:
+    """Cut a paragraph between sentences (or clauses, or anywhere, if it must be) into pieces within the limit."""
+    if len(text) <= PASSAGE_LIMIT:
+        return [(0, len(text))]
+    units: list[tuple[int, int]] = []
+    for sentence in sentences(text):
+        if sentence[1] - sentence[0] <= PASSAGE_LIMIT:
+            units.append(sentence)
+            continue
+        for start, end in (clause for clause in clauses(text) if sentence[0] <= clause[0] < sentence[1]):
+            units += [(at, min(at + PASSAGE_LIMIT, end)) for at in range(start, end, PASSAGE_LIMIT)]
+    pieces: list[tuple[int, int]] = []
+    for start, end in units:
+        if pieces and end - pieces[-1][0] <= PASSAGE_LIMIT:
+            pieces[-1] = (pieces[-1][0], end)
+        else:
+            pieces.append((start, end))
+    return pieces
+
+
+def _add_metadata(builder: _Builder) -> None:
+    """Find the people, and make a passage of every metadata line that the body does not hold."""
+    bodies = [(passage.start, passage.end) for passage in builder.passages]
+    invited = (invited_guest(builder.text, start, end) for start, end in bodies)
+    people = [guest for guest in invited if guest] + people_in_captions(builder.captions)
+    lines = [(span.start, span.end) for span in builder.metadata.values()]
+    for person in people:
+        if person.field in builder.metadata:
+            continue
+        builder.metadata[person.field] = builder.span(person.name_start, person.end)
+        office = builder.text[person.start : person.name_start].rstrip()
+        builder.metadata[f"{person.field}_office"] = builder.span(person.start, person.start + len(office))
+        lines.append((person.start, person.end))
+    headings = (builder.metadata["title"].text,) if "title" in builder.metadata else ()
+    for left, right in lines:
+        if not any(start <= left and right <= end for start, end in bodies):
+            builder.add_passage(left, right, headings)
