@@ -114,6 +114,15 @@ class Answer:
         return self.band == "answer"
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedText:
+    """A text's embedding, shape (dim,), its token embeddings, shape (tokens, dim), and the tokens' ends within it."""
+
+    embedding: FloatArray
+    tokens: FloatArray
+    token_ends: NDArray[np.int64]
+
+
 class Encoder(Protocol):
     """Turns texts into vectors of unit length, one for a text and one for each of its tokens."""
 
@@ -121,12 +130,12 @@ class Encoder(Protocol):
     fingerprint: str
     dim: int
 
-    def encode_query(self, text: str) -> tuple[FloatArray, FloatArray]:
-        """Return the query's embedding, shape (dim,), and its token embeddings, shape (tokens, dim)."""
+    def encode_query(self, texts: Sequence[str]) -> list[EncodedText]:
+        """Encode texts that ask."""
         ...
 
-    def encode_passage(self, texts: Sequence[str]) -> tuple[FloatArray, list[FloatArray]]:
-        """Return embeddings, shape (n, dim), and for each text its token embeddings, shape (tokens, dim)."""
+    def encode_passage(self, texts: Sequence[str]) -> list[EncodedText]:
+        """Encode texts that answer."""
         ...
 
 

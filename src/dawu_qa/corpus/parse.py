@@ -188,12 +188,11 @@ def _add_metadata(builder: _Builder) -> None:
     people = [guest for guest in invited if guest] + people_in_captions(builder.captions)
     lines = [(span.start, span.end) for span in builder.metadata.values()]
     for person in people:
-        if person.field in builder.metadata:
-            continue
-        builder.metadata[person.field] = builder.span(person.name_start, person.end)
-        office = builder.text[person.start : person.name_start].rstrip()
-        builder.metadata[f"{person.field}_office"] = builder.span(person.start, person.start + len(office))
         lines.append((person.start, person.end))
+        if person.field not in builder.metadata:
+            builder.metadata[person.field] = builder.span(person.name_start, person.end)
+            office = builder.text[person.start : person.name_start].rstrip()
+            builder.metadata[f"{person.field}_office"] = builder.span(person.start, person.start + len(office))
     headings = (builder.metadata["title"].text,) if "title" in builder.metadata else ()
     for left, right in lines:
         if not any(start <= left and right <= end for start, end in bodies):

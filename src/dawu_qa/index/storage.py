@@ -1,0 +1,268 @@
+"""An index on disk: written whole, verified before it is read.
+
+`index/CURRENT` names the generation that answers, a folder beside it. A build writes a new generation, then
+replaces CURRENT in one atomic step and removes the old one. Whoever is stopped in between leaves the old
+index as it was and at most a folder that the next build clears away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import bm25s
+import faiss
+import numpy as np
+from filelock import FileLock, Timeout
+
+from dawu_qa.__about__ import __version__
+from dawu_qa.corpus import SPLITTER_VERSION
+from dawu_qa.corpus.folder import corpus_files
+from dawu_qa.corpus.sidecar import Fact
+from dawu_qa.default_model import file_sha256
+from dawu_qa.errors import CorpusError, IndexDamagedError, IndexLockedError, IndexMismatchError, IndexNotFoundError, IndexWriteError
+from dawu_qa.index.contents import GRAINS, Catalogue, Vectors
+from dawu_qa.index.lexical import lexical_corpora
+from dawu_qa.types import Block, Document, Encoder, Passage, Span
+
+#: Raised whenever the files of an index change their meaning.
+FORMAT_VERSION = 1
+MEND = "run `dawu-qa index`"
+_CURRENT, _MANIFEST, _LOCK, _PREFIX = "CURRENT", "manifest.json", ".lock", "generation-"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an index was built from, and the SHA-256 of each of its files and of each corpus file."""
+
+    format_version: int
+    package_version: str
+    splitter_version: int
+    encoder: str
+    encoder_fingerprint: str
+    corpus_dir: str
+    with_sidecars: bool
+    corpus: Mapping[str, str]
+    counts: Mapping[str, int]
+    files: Mapping[str, str]
+
+    @property
+    def fingerprint(self) -> str:
+        """A checksum that differs whenever anything in the index does."""
+        return sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Index:
+    """A verified index in memory: texts, vectors, faiss and BM25 indexes by name."""
+
+    manifest: Manifest
+    catalogue: Catalogue
+    vectors: Vectors
+    dense: Mapping[str, Any]
+    lexical: Mapping[str, Any]
+
+
+@contextlib.contextmanager
+def writing(index_dir: Path) -> Iterator[Path]:
+    """Give a folder to write a generation into; on success it becomes the index, on any failure nothing changes.
+
+    Raises:
+        IndexLockedError: Another build of this index is running.
+        IndexWriteError: The folder cannot be written.
+    """
+    try:
+        index_dir.mkdir(parents=True, exist_ok=True)
+        with FileLock(index_dir / _LOCK, timeout=0):
+            _clear(index_dir, keep=_current(index_dir))
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=index_dir))
+            try:
+                yield folder
+                pointer = index_dir / f"{_CURRENT}.new"
+                pointer.write_text(folder.name, encoding="utf-8")
+                os.replace(pointer, index_dir / _CURRENT)  # noqa: PTH105 - the one atomic step
+            finally:
+                _clear(index_dir, keep=_current(index_dir))
+    except Timeout as error:
+        raise IndexLockedError(f"another build of {index_dir} is running; wait until it ends, then {MEND}") from error
+    except OSError as error:
+        raise IndexWriteError(
+            f"cannot write the index to {index_dir} ({error.strerror}); make the folder writable or name another with --index"
+        ) from error
+
+
+def _current(index_dir: Path) -> str:
+    try:
+        return (index_dir / _CURRENT).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _clear(index_dir: Path, keep: str) -> None:
+    """Remove all generations but one."""
+    (index_dir / f"{_CURRENT}.new").unlink(missing_ok=True)
+    for folder in index_dir.glob(f"{_PREFIX}*"):
+        if folder.name != keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def corpus_checksums(corpus_dir: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file that an index of this corpus depends on.
+
+    Raises:
+        CorpusError: There is no such folder, no source in it, or a file cannot be read.
+    """
+    try:
+        return {path.name: file_sha256(path) for path in corpus_files(corpus_dir)}
+    except OSError as error:
+        raise CorpusError(f"cannot read the corpus {corpus_dir} ({error.strerror}); check its permissions") from error
+
+
+def save(
+    folder: Path,
+    catalogue: Catalogue,
+    vectors: Vectors,
+    *,
+    encoder: Encoder,
+    corpus: Mapping[str, str],
+    corpus_dir: Path,
+    with_sidecars: bool,
+) -> Manifest:
+    """Write a generation: texts, vectors, faiss and BM25 indexes, last the manifest with all checksums."""
+    texts = {
+        "documents": [asdict(document) for document in catalogue.documents],
+        "facts": [asdict(fact) for fact in catalogue.facts],
+        "unanswerable": catalogue.unanswerable,
+        "metadata_questions": catalogue.metadata_questions,
+    }
+    (folder / "catalogue.json").write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
+    np.save(folder / "tokens.npy", vectors.tokens)
+    np.save(folder / "clause-starts.npy", vectors.clause_starts)
+    for grain, embeddings in vectors.embeddings.items():
+        index = faiss.IndexFlatIP(embeddings.shape[1])
+        index.add(embeddings)
+        faiss.write_index(index, str(folder / f"{grain}.faiss"))
+    for name, terms in lexical_corpora(catalogue).items():
+        if any(terms):
+            bm25 = bm25s.BM25(k1=1.2, b=0.75)
+            bm25.index(terms, show_progress=False)
+            bm25.save(folder / f"bm25-{name}", corpus=None)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        package_version=__version__,
+        splitter_version=SPLITTER_VERSION,
+        encoder=encoder.name,
+        encoder_fingerprint=encoder.fingerprint,
+        corpus_dir=os.path.relpath(corpus_dir.resolve(), folder.parent.resolve()),
+        with_sidecars=with_sidecars,
+        corpus=dict(corpus),
+        counts={
+            "documents": len(catalogue.documents),
+            "facts": len(catalogue.facts),
+            "metadata_questions": catalogue.metadata_questions,
+            **{grain: len(vectors.embeddings[grain]) for grain in GRAINS},
+        },
+        files={path.relative_to(folder).as_posix(): file_sha256(path) for path in paths},
+    )
+    content = json.dumps(asdict(manifest), ensure_ascii=False, indent=1)
+    checked = {"sha256": sha256(content.encode()).hexdigest(), "manifest": content}
+    (folder / _MANIFEST).write_text(json.dumps(checked, ensure_ascii=False), encoding="utf-8")
+    return manifest
+
+
+def read_manifest(index_dir: Path) -> tuple[Manifest, Path]:
+    """Return the manifest of an index and the folder of its current generation.
+
+    Raises:
+        IndexNotFoundError: There is no index.
+        IndexDamagedError: The manifest is not what was written.
+        IndexMismatchError: Another version of the package wrote it.
+    """
+    if not (index_dir / _CURRENT).is_file():
+        raise IndexNotFoundError(f"there is no index in {index_dir}; {MEND}")
+    folder = index_dir / (_current(index_dir) or "-")
+    try:
+        checked = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        content = checked["manifest"]
+        if sha256(content.encode()).hexdigest() != checked["sha256"]:
+            raise ValueError("checksum")
+        fields = json.loads(content)
+        if fields["format_version"] == FORMAT_VERSION:
+            return Manifest(**fields), folder
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IndexDamagedError(f"the manifest of the index in {index_dir} is damaged; {MEND}") from error
+    raise IndexMismatchError(f"the index in {index_dir} was written by another version of dawu_qa; {MEND}")
+
+
+def stale_reason(manifest: Manifest, index_dir: Path, corpus_dir: Path | None = None) -> str:
+    """Return what of the corpus or the package has changed since the index was built; empty if nothing has.
+
+    A corpus that is no longer where it was (an index that was moved by itself) is not held against it.
+    """
+    if manifest.splitter_version != SPLITTER_VERSION or manifest.package_version != __version__:
+        return "dawu_qa has changed since"
+    folder = corpus_dir if corpus_dir is not None else index_dir / manifest.corpus_dir
+    if not folder.is_dir():
+        return ""
+    try:
+        now = corpus_checksums(folder)
+    except CorpusError as error:
+        return str(error)
+    changed = sorted(name for name in {*now, *manifest.corpus} if now.get(name) != manifest.corpus.get(name))
+    return f"the corpus has changed since ({', '.join(changed[:3])})" if changed else ""
+
+
+def load(index_dir: Path, *, corpus_dir: Path | None = None) -> Index:
+    """Load an index; every byte is verified before anything reads it.
+
+    Raises:
+        IndexNotFoundError, IndexDamagedError, IndexMismatchError: It is missing, damaged or stale.
+    """
+    manifest, folder = read_manifest(index_dir)
+    if reason := stale_reason(manifest, index_dir, corpus_dir):
+        raise IndexMismatchError(f"the index in {index_dir} is stale: {reason}; {MEND}")
+    for name, digest in manifest.files.items():
+        try:
+            if file_sha256(folder / name) == digest:
+                continue
+        except OSError:
+            pass
+        raise IndexDamagedError(f"{name} of the index in {index_dir} is damaged; {MEND}")
+    catalogue = _read_catalogue(json.loads((folder / "catalogue.json").read_text(encoding="utf-8")))
+    dense = {grain: faiss.read_index(str(folder / f"{grain}.faiss")) for grain in GRAINS}
+    embeddings = {grain: index.reconstruct_n(0, index.ntotal) for grain, index in dense.items()}
+    tokens = np.load(folder / "tokens.npy", mmap_mode="r")
+    vectors = Vectors(embeddings, tokens, np.load(folder / "clause-starts.npy"))
+    lexical = {path.name.removeprefix("bm25-"): bm25s.BM25.load(path, load_corpus=False) for path in sorted(folder.glob("bm25-*"))}
+    return Index(manifest, catalogue, vectors, dense, lexical)
+
+
+def _read_catalogue(texts: dict[str, Any]) -> Catalogue:
+    return Catalogue(
+        tuple(_read_document(fields) for fields in texts["documents"]),
+        tuple(
+            Fact(Span(**fact["sentence"]), Span(**fact["answer"]) if fact["answer"] else None, tuple(fact["questions"]))
+            for fact in texts["facts"]
+        ),
+        tuple(texts["unanswerable"]),
+        texts["metadata_questions"],
+    )
+
+
+def _read_document(fields: dict[str, Any]) -> Document:
+    return Document(
+        fields["source"],
+        fields["text"],
+        {name: Span(**span) for name, span in fields["metadata"].items()},
+        tuple(Block(**block) for block in fields["blocks"]),
+        tuple(Passage(**{**passage, "headings": tuple(passage["headings"])}) for passage in fields["passages"]),
+    )

@@ -1,0 +1,226 @@
+"""The story of one question, from what was typed to the answer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dawu_qa.config import QUESTION_LIMIT, Settings
+from dawu_qa.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError
+from dawu_qa.index import storage
+from dawu_qa.index.build import build_index
+from dawu_qa.reader.answerability import Answerability, Thresholds
+from dawu_qa.reader.ranking import Ranked, Ranker
+from dawu_qa.retrieval.fusion import Fusion, Retrieved
+from dawu_qa.retrieval.query import Query
+from dawu_qa.small_talk import is_small_talk
+from dawu_qa.types import Answer, Band, Document, Encoder, Figure, Passage, ScoredPassage, Span
+from dawu_qa.weights import load_weights
+
+logger = logging.getLogger(__name__)
+
+_SUGGESTIONS = 3
+_STARTERS = 6
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What each stage made of a question."""
+
+    question: str
+    searched: str
+    retrieved: Retrieved | None
+    ranked: Ranked | None
+    signals: dict[str, float]
+    thresholds: Thresholds
+    answer: Answer
+
+
+class QAPipeline:
+    """A loaded index that answers questions. Threads may ask at the same time."""
+
+    def __init__(self, index: storage.Index, encoder: Encoder, settings: Settings | None = None) -> None:
+        weights = load_weights()
+        self.settings = settings or Settings.from_environment()
+        self.catalogue = index.catalogue
+        self.manifest = index.manifest
+        self.encoder = encoder
+        kind = "with_questions" if index.manifest.counts["questions"] > index.manifest.counts["metadata_questions"] else "text"
+        self._fusion = Fusion(index, weights.fusion[kind])
+        self._ranker = Ranker(index.catalogue, weights.ranking[kind])
+        self._answerability = Answerability(index.catalogue, weights.answerability[kind])
+        costs = self.settings.wrong_costs
+        self.thresholds = Thresholds(costs / (1 + costs), weights.did_you_mean[kind])
+
+    @classmethod
+    def load(cls, index_dir: str | Path, *, encoder: Encoder | None = None) -> QAPipeline:
+        """Load an index that `build_index` wrote, and the encoder that it was built with.
+
+        Raises:
+            IndexNotFoundError, IndexDamagedError, IndexMismatchError: The index is missing, damaged, stale or foreign.
+            ModelLoadError: The encoder cannot be loaded.
+        """
+        index = storage.load(Path(index_dir))
+        if encoder is None:
+            from dawu_qa.encoder import SentenceTransformerEncoder
+
+            encoder = SentenceTransformerEncoder(index.manifest.encoder)
+        if encoder.fingerprint != index.manifest.encoder_fingerprint:
+            raise IndexMismatchError(
+                f"the index in {index_dir} was built with another encoder ({index.manifest.encoder_fingerprint}, not "
+                f"{encoder.fingerprint}); {storage.MEND}"
+            )
+        return cls(index, encoder)
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """The documents of the corpus."""
+        return self.catalogue.documents
+
+    @property
+    def fingerprint(self) -> str:
+        """A checksum that differs whenever the index does."""
+        return self.manifest.fingerprint
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The quantities that the corpus states."""
+        return ()
+
+    @property
+    def starters(self) -> tuple[str, ...]:
+        """Six questions to start with, spread over the corpus."""
+        asked = [fact.questions[0] for fact in self.catalogue.facts if fact.answer and fact.questions]
+        asked = asked or [heading.text for heading in self.catalogue.headings]
+        step = max(1, len(asked) // _STARTERS)
+        return tuple(asked[step // 2 :: step][:_STARTERS])
+
+    def related(self, passage: Passage) -> tuple[str, ...]:
+        """Return questions that a passage answers."""
+        return tuple(
+            fact.questions[0]
+            for fact in self.catalogue.facts
+            if fact.questions and fact.sentence.source == passage.source and passage.start <= fact.sentence.start < passage.end
+        )
+
+    def ask(self, question: str, *, history: Sequence[str] = (), top_k: int = 3) -> Answer:
+        """Answer a question with the exact words of the corpus, or decline it.
+
+        Args:
+            question: In simplified or traditional Chinese, pinyin or English.
+            history: The questions asked before, oldest first.
+            top_k: How many passages come with the answer.
+
+        Raises:
+            ValueError: The question is blank or longer than 2,000 characters, or `top_k` is below one.
+        """
+        return self.explain(question, history=history, top_k=top_k).answer
+
+    def explain(self, question: str, *, history: Sequence[str] = (), top_k: int = 3) -> Explanation:
+        """Answer a question like `ask`, and tell what each stage made of it."""
+        _check(question, top_k)
+        retrieved = self._fusion.retrieve(Query.of(question, self.encoder))
+        ranked = self._ranker.rank(retrieved)
+        signals = self._answerability.features(retrieved, ranked)
+        confidence = self._answerability.probability(signals)
+        passages = tuple(
+            ScoredPassage(self.catalogue.passages[at], float(retrieved.score[at])) for at in retrieved.ranking[:top_k]
+        )
+        band = self._band(question, confidence)
+        spans = (ranked.candidates[0].span,) if band == "answer" else ()
+        answer = Answer(
+            question=question,
+            band=band,
+            text="；".join(span.text for span in spans),
+            spans=spans,
+            sentence=self.catalogue.sentences[ranked.candidates[0].sentence].span if spans else None,
+            passages=() if band == "small_talk" else passages,
+            confidence=confidence if band != "small_talk" else 0.0,
+            suggestions=() if band == "small_talk" else self._suggestions(retrieved, spans),
+        )
+        return Explanation(question, retrieved.query.text, retrieved, ranked, signals, self.thresholds, answer)
+
+    def _band(self, question: str, confidence: float) -> Band:
+        if is_small_talk(question):
+            return "small_talk"
+        if confidence >= self.thresholds.answer:
+            return "answer"
+        return "did_you_mean" if confidence >= self.thresholds.did_you_mean else "decline"
+
+    def _suggestions(self, retrieved: Retrieved, spans: tuple[Span, ...]) -> tuple[str, ...]:
+        """Return near questions of facts that the answer does not already give, one a fact."""
+        scores = retrieved.units.get("questions")
+        if scores is None:
+            return ()
+        found: list[str] = []
+        seen: set[int] = set()
+        latin = retrieved.query.latin_share > 0.5  # noqa: PLR2004
+        for at in scores.argsort()[::-1]:
+            fact = int(self.catalogue.question_facts[at])
+            answer = self.catalogue.facts[fact].answer or self.catalogue.facts[fact].sentence
+            if fact in seen or answer in spans:
+                continue
+            seen.add(fact)
+            questions = self.catalogue.facts[fact].questions
+            found.append(self.catalogue.questions[at] if latin else questions[0])
+            if len(found) == _SUGGESTIONS:
+                break
+        return tuple(found)
+
+
+def _check(question: str, top_k: int) -> None:
+    if not isinstance(question, str) or not question.strip():
+        raise ValueError("the question is blank; ask something")
+    if len(question) > QUESTION_LIMIT:
+        raise ValueError(f"the question has {len(question)} characters; ask in {QUESTION_LIMIT} or fewer")
+    if top_k < 1:
+        raise ValueError("top_k is the number of passages; give 1 or more")
+
+
+def open_pipeline(index_dir: str | Path | None = None, *, progress: bool = False) -> QAPipeline:
+    """Load an index; where none is named, the own corpus's, which is built or rebuilt first if it must be.
+
+    Raises:
+        IndexNotFoundError, IndexDamagedError, IndexMismatchError: The index that was named cannot be used.
+        DawuQAError: The own corpus's index cannot be built.
+    """
+    settings = Settings.from_environment()
+    if index_dir is not None or not settings.own_index:
+        return QAPipeline.load(index_dir or settings.index_dir)
+    try:
+        storage.load(settings.index_dir, corpus_dir=settings.corpus_dir)
+    except (IndexNotFoundError, IndexDamagedError, IndexMismatchError) as error:
+        logger.warning("%s: building it now", str(error).split(";")[0])
+        build_index(settings.corpus_dir, settings.index_dir, progress=progress)
+    return QAPipeline.load(settings.index_dir)
+
+
+_pipelines: dict[Path | None, QAPipeline] = {}
+_loading = threading.Lock()
+
+
+def ask(question: str, *, history: Sequence[str] = (), top_k: int = 3, index_dir: str | Path | None = None) -> Answer:
+    """Answer a question with the exact words of the corpus, or decline it.
+
+    The first call loads the index and the encoder (and builds the own corpus's index where it is missing or
+    stale); later ones do not. Threads may call at the same time.
+
+    Args:
+        question: In simplified or traditional Chinese, pinyin or English.
+        history: The questions asked before, oldest first: "那教育呢?" is understood from them.
+        top_k: How many passages come with the answer.
+        index_dir: Default: DAWU_QA_INDEX, else the index of the corpus at hand.
+
+    Raises:
+        ValueError: The question is blank or longer than 2,000 characters, or `top_k` is below one.
+        DawuQAError: The index or the encoder cannot be used; the message names the mend.
+    """
+    _check(question, top_k)
+    key = Path(index_dir).resolve() if index_dir is not None else None
+    with _loading:
+        if key not in _pipelines:
+            _pipelines[key] = open_pipeline(index_dir)
+    return _pipelines[key].ask(question, history=history, top_k=top_k)

@@ -1,0 +1,119 @@
+"""Whether the corpus answers a question: a few signals, a fitted logistic model, and what its probability means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dawu_qa.folding import fold, pinyin
+from dawu_qa.index.contents import Catalogue
+from dawu_qa.reader.questions import expected_kinds
+from dawu_qa.reader.ranking import Ranked
+from dawu_qa.retrieval.fusion import Retrieved
+
+FEATURES = (
+    "bias", "question_gap", "question_cosine", "term_gap", "term_score", "no_questions",
+    "sentence_cosine", "clause_late", "passage_late", "weakest_token", "weak_tokens",
+    "coverage_text", "coverage_expanded", "unsupported_passage", "unsupported_corpus",
+    "foreign_year", "foreign_name", "foreign_number", "kind_missing", "kind_untold",
+    "top_probability", "margin", "passage_margin", "agreement", "latin",
+)  # fmt: skip
+
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
+_PLACE = re.compile(r"([\u4e00-\u9fff]{2,3}?)(?:省|市|县|区|镇|乡|村|州|自治区)")
+_STOP = frozenset("的了是在有和与吗呢吧啊呀么什多少几哪谁怎样为何请问一下个这那都被把给对从到于及其之以上下里中后前时年月日不没大小")
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From which probability on an answer is given, and from which on near questions are offered instead.
+
+    With a wrong answer costing `wrong_costs` times an unhelpful one, answering pays where
+    (1 - p) * wrong_costs < p, that is from p = wrong_costs / (1 + wrong_costs) on.
+    """
+
+    answer: float
+    did_you_mean: float
+
+
+class Answerability:
+    """Gives the probability that the best candidate is a right answer."""
+
+    def __init__(self, catalogue: Catalogue, weights: Mapping[str, float]) -> None:
+        self._weights = np.asarray([weights.get(name, 0.0) for name in FEATURES], np.float64)
+        self._count = len(catalogue.questions)
+        self._has_unanswerable = bool(catalogue.unanswerable)
+        questions: list[list[str]] = [[] for _ in catalogue.passages]
+        for fact, passage in zip(catalogue.facts, catalogue.fact_passages, strict=True):
+            questions[passage] += fact.questions
+        self._texts = [fold(" ".join((*passage.headings, passage.text))) for passage in catalogue.passages]
+        self._expanded = [fold(" ".join((text, *asked))) for text, asked in zip(self._texts, questions, strict=True)]
+        self._all = " ".join(self._expanded)
+        self._all_pinyin = " ".join(pinyin(self._all))
+        self._clause_passages = np.asarray([unit.passage for unit in catalogue.clauses], np.intp)
+
+    def features(self, retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
+        """Return the signals by name."""
+        query = retrieved.query
+        signals = dict.fromkeys(FEATURES, 0.0)
+        signals["bias"] = 1.0
+        units, terms = retrieved.units, retrieved.question_terms
+        if self._count:
+            cosine, term = float(units["questions"].max()), float(terms[: self._count].max())
+            other = float(units["unanswerable"].max()) if self._has_unanswerable else cosine - 0.05
+            other_term = float(terms[self._count :].max()) if self._has_unanswerable else 0.0
+            signals["question_gap"] = (cosine - other) * 10
+            signals["question_cosine"] = (cosine - 0.9) * 10
+            signals["term_gap"] = (term - other_term) / max(term, other_term, 1e-6)
+            signals["term_score"] = term / max(4.0 * len(query.terms), 1.0)
+        else:
+            signals["no_questions"] = 1.0
+        top = ranked.candidates[0]
+        signals["sentence_cosine"] = (float(units["sentences"].max()) - 0.85) * 10
+        late = retrieved.clause_maxima
+        by_token = late[:, self._clause_passages == top.passage].max(axis=1)
+        signals["clause_late"] = (float(late.mean(axis=0).max()) - 0.85) * 10
+        signals["passage_late"] = (float(by_token.mean()) - 0.85) * 10
+        signals["weakest_token"] = (float(by_token.min()) - 0.8) * 10
+        signals["weak_tokens"] = float((by_token < 0.84).mean())
+        signals["coverage_text"] = retrieved.coverage["text"]
+        signals["coverage_expanded"] = retrieved.coverage["expanded"]
+        pairs = _content_pairs(query.folded)
+        signals["unsupported_passage"] = _missing(pairs, self._expanded[top.passage])
+        signals["unsupported_corpus"] = _missing(pairs, self._all)
+        text = self._texts[top.passage]
+        signals["foreign_year"] = float(any(year not in text for year in _YEAR.findall(query.folded)))
+        signals["foreign_name"] = float(any(self._is_foreign(name) for name in _PLACE.findall(query.folded)))
+        signals["foreign_number"] = float(any(number not in text for number in re.findall(r"\d{2,}(?:\.\d+)?", query.folded)))
+        kinds = expected_kinds(query.folded)
+        signals["kind_missing"] = float(bool(kinds) and top.kind not in kinds)
+        signals["kind_untold"] = float(not kinds)
+        signals["top_probability"] = float(ranked.probabilities[0])
+        signals["margin"] = min(float(ranked.scores[0] - ranked.scores[1]) if len(ranked.scores) > 1 else 5.0, 5.0)
+        best = np.sort(retrieved.score)[::-1]
+        signals["passage_margin"] = min(float(best[0] - best[1]) if len(best) > 1 else 5.0, 5.0)
+        leader = retrieved.ranking[0]
+        signals["agreement"] = float(np.mean([int(np.argmax(scores)) == leader for scores in retrieved.features.values()]))
+        signals["latin"] = query.latin_share
+        return signals
+
+    def probability(self, signals: Mapping[str, float]) -> float:
+        """Return the probability of a right answer, in [0, 1]."""
+        logit = float(np.dot(self._weights, [signals[name] for name in FEATURES]))
+        return float(1.0 / (1.0 + np.exp(-np.clip(logit, -30, 30))))
+
+    def _is_foreign(self, name: str) -> bool:
+        """Tell whether a place is named that neither the corpus nor its questions know, in letters or in sound."""
+        return name not in self._all and " ".join(pinyin(name)) not in self._all_pinyin
+
+
+def _content_pairs(folded: str) -> list[str]:
+    runs = re.findall(r"[\u4e00-\u9fff]+", folded)
+    return [pair for run in runs for at in range(len(run) - 1) if not set(pair := run[at : at + 2]) & _STOP]
+
+
+def _missing(pairs: list[str], text: str) -> float:
+    return sum(pair not in text for pair in pairs) / len(pairs) if pairs else 0.0

@@ -1,0 +1,57 @@
+"""What kind of answer a question asks for, by its words in Chinese and English."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_NUMBER_KINDS = ("money", "people", "household", "count", "area", "percent", "period", "rank")
+# The first pattern that matches decides; the kinds are in the order of likelihood.
+_RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (r"多久.{0,6}一[次回趟]|几[次回趟].{0,3}$|频率|隔多[久长]|每.{0,4}(?:几|多少)[次回天趟]|how often|how frequently|频次", ("frequency", "count")),
+    (r"第几|排名|排位|排第|名次|几名|\brank|what place|position in", ("rank",)),
+    (r"比例|比率|百分|几成|占多少|占比|发生率|增长率|增幅|涨了多少|增长(?:了)?多少|percent|what rate|\brate\b|proportion|by how much", ("percent",)),
+    (
+        r"多少(?:资金|经费|钱|元|款|补贴|补助|贷款|投资|金额|亿|万元|人民币)|几个亿|几(?:千|百)?万(?:元|块|钱)|几亿|(?:花|投|贷|补|发|砸|拿出|整合|筹|卖|掏|赚).{0,8}(?:多少|几多|几何)(?!人|户|个|名|家|项)"
+        r"|(?:金额|资金|花费|成本|投入|销售额|开支|经费|总额|数额|费用|款项)(?:$|\s|是|有|为|多|总)|how much|\bamount|\bmoney\b|\bcost\b|spent|\bsum\b|funding|\bdollars|\byuan\b|多少錢|价格|多大手笔",
+        ("money",),
+    ),
+    (r"多少(?:个)?(?:人|名|群众|干部|百姓|农民|乡亲|劳动力|贫困人口|老百姓|贫困人员)|几(?:个|多|名|位)?人|几位|几名|人数|人口(?:$|\s|有|是|多|数|总)|多少口|how many (?:\w+ ){0,4}(?:people|persons|residents|cadres|officials|workers|individuals|laborers|labourers|villagers|leaders|members)|population|headcount|多少位", ("people", "count")),
+    (r"多少(?:个)?(?:户|家庭|人家)|几(?:多)?户|户数|多少家(?:$|[人户农])|几家人|how many (?:\w+ ){0,3}(?:households|families|homes|houses)|多少人家", ("household", "count")),
+    (r"面积|多大(?:$|[的\s,，?？])|多少亩|几亩|平方|how large|how big|\barea\b|hectare|acre|\bmu\b|占地", ("area",)),
+    (
+        r"什么时候|啥时候|何时|哪[一]?(?:年|天|月|日)|几(?:月|号|年)|多会儿|什么时间|什么日期|时间$|日期|年份|从.{0,3}年.{0,2}起|when\b|what (?:year|date|day|month|time)|which (?:year|date|day|month|days)|since what|几时|哪几(?:年|天)|哪两天|何年|什么年份",
+        ("date", "period"),
+    ),
+    (r"多久|多长时间|几年|多少年|任期|多少天|how long|term of|for how many years|连续.{0,3}年", ("period", "date")),
+    (r"(?:多少|几多|几|多少个|总数|数量|个数|几个|几家|几项|几处|几所|几支|几次|几回|几种|有多少|几条)|how many|number of", ("count", "people", "household", "period")),
+    (r"文件|方案|条例|规定|办法叫|制度叫|哪本|手册|what (?:plan|document|policy|scheme|book)|which (?:plan|document)", ("document", "quote", "phrase")),
+    (r"谁|哪个人|哪位|叫什么名字|姓名|who\b|whom|whose|\bname of|什么人|什么职务|哪些人", ("name", "phrase", "people")),
+    (r"口号|称号|说法|叫什么|叫啥|什么名堂|称为|被称|called|nickname|slogan|简称", ("quote", "document", "phrase")),
+    (r"哪些|哪几|有什么|都有啥|分别|包括|列举|what (?:\w+ ){0,2}(?:are|were|types|kinds|measures)|which (?:\w+ ){0,2}(?:are|were)|list|有啥|哪两|哪三|哪四|几方面|几个方面|几种|三个措施", ("list", "quote", "phrase", "clause")),
+    (r"哪里|哪儿|在哪|什么地方|何地|哪个(?:省|市|县|地方|位置)|位置|地点|where\b|location|哪一带", ("phrase", "clause")),
+    (r"为什么|为啥|为何|原因|怎么|怎样|如何|咋|why\b|how (?:do|does|did|is|are|was|were|can)|目的|干什么|为了什么|措施", ("clause", "sentence", "phrase")),
+)  # fmt: skip
+_COMPILED = tuple((re.compile(pattern, re.I), kinds) for pattern, kinds in _RULES)
+_YES_NO = re.compile(r"(?:吗|么|没有|不是|与否|不成|没)[?？]?$|是不是|有没有|是否|有无|能不能|会不会|对不对|对吗|算不算|^(?:is|are|was|were|did|does|do|has|have|had|can|could)\b", re.I)
+
+
+@lru_cache(maxsize=4096)
+def expected_kinds(folded: str) -> tuple[str, ...]:
+    """Return the kinds of answers a folded question asks for, likeliest first; empty where its words do not tell."""
+    for pattern, kinds in _COMPILED:
+        if pattern.search(folded):
+            return kinds
+    return ()
+
+
+@lru_cache(maxsize=4096)
+def is_yes_no(folded: str) -> bool:
+    """Tell whether a folded question wants a yes or a no."""
+    return bool(_YES_NO.search(folded.rstrip("?？。!！ ")))
+
+
+def wants_number(folded: str) -> bool:
+    """Tell whether a folded question asks for a number of any kind."""
+    kinds = expected_kinds(folded)
+    return bool(kinds) and kinds[0] in _NUMBER_KINDS

@@ -1,0 +1,188 @@
+"""Ranking the candidates for a question by fitted weights over a few plain features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dawu_qa.folding import fold
+from dawu_qa.index.contents import Catalogue
+from dawu_qa.quantities import amounts
+from dawu_qa.reader.candidates import KINDS, Candidate, find_candidates
+from dawu_qa.reader.questions import expected_kinds
+from dawu_qa.retrieval.fusion import Retrieved
+from dawu_qa.types import FloatArray
+
+#: Candidates are taken from this many of the best passages.
+READ_PASSAGES = 5
+_LEFT_CONTEXT, _RIGHT_CONTEXT = 10, 10
+
+FEATURES = (
+    "passage", "clause_late", "sentence_late", "clause_dense", "sentence_dense",
+    "fact_dense", "fact_terms", "no_fact", "sentence_fact",
+    "kind_first", "kind_other", "kind_clash", "kind_untold",
+    "left_overlap", "right_overlap", "inside_overlap", "asked_value", "length",
+    *(f"is_{kind}" for kind in KINDS),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The candidates that were read, best first, with their features, scores and probabilities (summing to 1)."""
+
+    candidates: list[Candidate]
+    features: FloatArray
+    scores: FloatArray
+    probabilities: FloatArray
+
+
+class Ranker:
+    """Scores the candidates of the best passages."""
+
+    def __init__(self, catalogue: Catalogue, weights: Mapping[str, float]) -> None:
+        self.catalogue = catalogue
+        self.candidates = _with_fact_answers(catalogue)
+        self.weights = np.asarray([weights.get(name, 0.0) for name in FEATURES], np.float32)
+        self._passage = np.asarray([candidate.passage for candidate in self.candidates])
+        self._clause = np.asarray([candidate.clause for candidate in self.candidates])
+        self._sentence = np.asarray([candidate.sentence for candidate in self.candidates])
+        self._kind = np.asarray([KINDS.index(candidate.kind) for candidate in self.candidates])
+        self._length = np.log1p([len(candidate.span.text) for candidate in self.candidates]).astype(np.float32)
+        self._clause_sentence = _clause_sentences(catalogue)
+        self._context = [_context(candidate, catalogue) for candidate in self.candidates]
+        self._values = [frozenset(amounts(fold(candidate.span.text))) for candidate in self.candidates]
+        self._fact_candidates = _fact_candidates(catalogue, self.candidates)
+
+    def rank(self, retrieved: Retrieved, passages: list[int] | None = None) -> Ranked:
+        """Rank the candidates of the best passages (or of those named)."""
+        chosen = retrieved.ranking[:READ_PASSAGES] if passages is None else passages
+        at = np.flatnonzero(np.isin(self._passage, chosen))
+        features = self.features(retrieved, at)
+        scores = features @ self.weights
+        order = np.argsort(-scores, kind="stable")
+        probabilities = np.exp(scores - scores.max())
+        probabilities /= probabilities.sum()
+        return Ranked([self.candidates[at[row]] for row in order], features[order], scores[order], probabilities[order])
+
+    def features(self, retrieved: Retrieved, at: np.ndarray[Any, Any]) -> FloatArray:
+        """Return the features of the candidates `at`, shape (len(at), len(FEATURES))."""
+        query = retrieved.query
+        kinds = expected_kinds(query.folded)
+        columns: dict[str, Any] = {}
+        columns["passage"] = (retrieved.score - retrieved.score.max())[self._passage[at]]
+        clause_late = retrieved.clause_maxima.mean(axis=0)
+        sentence_late = _sentence_late(retrieved.clause_maxima, self._clause_sentence)
+        columns["clause_late"] = _centred(clause_late[self._clause[at]])
+        columns["sentence_late"] = _centred(sentence_late[self._sentence[at]])
+        columns["clause_dense"] = _centred(retrieved.units["clauses"][self._clause[at]])
+        columns["sentence_dense"] = _centred(retrieved.units["sentences"][self._sentence[at]])
+        columns |= self._fact_features(retrieved, at)
+        kind = [KINDS[number] for number in self._kind[at]]
+        columns["kind_first"] = [bool(kinds) and name == kinds[0] for name in kind]
+        columns["kind_other"] = [name in kinds[1:] for name in kind]
+        columns["kind_clash"] = [bool(kinds) and name not in kinds and name not in {"clause", "sentence"} for name in kind]
+        columns["kind_untold"] = [not kinds and name in {"clause", "sentence"} for name in kind]
+        terms = {term for term in query.terms if len(term) > 1}
+        for place, side in enumerate(("left_overlap", "right_overlap", "inside_overlap")):
+            columns[side] = [len(terms & self._context[row][place]) / (1 + len(self._context[row][place])) for row in at]
+        asked = set(amounts(query.folded))
+        columns["asked_value"] = [bool(asked & self._values[row]) for row in at]
+        columns["length"] = self._length[at]
+        for number, name in enumerate(KINDS):
+            columns[f"is_{name}"] = self._kind[at] == number
+        return np.stack([np.asarray(columns[name], np.float32) for name in FEATURES], axis=1)
+
+    def _fact_features(self, retrieved: Retrieved, at: np.ndarray[Any, Any]) -> dict[str, Any]:
+        """How near the questions of the fact that a candidate answers come to the query, against the nearest of all."""
+        facts = len(self.catalogue.facts)
+        by_fact = self.catalogue.question_facts
+        dense = np.full(len(self.candidates), -0.15, np.float32)
+        terms = np.zeros(len(self.candidates), np.float32)
+        known = np.zeros(len(self.candidates), bool)
+        if facts:
+            cosines = retrieved.units["questions"]
+            best = np.full(facts, -1.0, np.float32)
+            np.maximum.at(best, by_fact, cosines)
+            best -= best.max()
+            lexical = np.zeros(facts, np.float32)
+            np.maximum.at(lexical, by_fact, retrieved.question_terms[: len(by_fact)])
+            lexical /= max(float(lexical.max()), 1e-6)
+            for fact, rows in enumerate(self._fact_candidates):
+                for row in rows:
+                    known[row] = True
+                    dense[row] = max(dense[row], best[fact])
+                    terms[row] = max(terms[row], lexical[fact])
+        sentence_best = np.zeros(len(self._sentence) and int(self._sentence.max()) + 1, np.float32)
+        np.maximum.at(sentence_best, self._sentence, terms)
+        return {
+            "fact_dense": dense[at] * 10,
+            "fact_terms": terms[at],
+            "no_fact": ~known[at],
+            "sentence_fact": sentence_best[self._sentence[at]],
+        }
+
+
+def _with_fact_answers(catalogue: Catalogue) -> tuple[Candidate, ...]:
+    """Return the candidates that the text shows, and the answers and sentences of facts that are none of them."""
+    candidates = list(find_candidates(catalogue))
+    known = {(candidate.span.source, candidate.span.start, candidate.span.end) for candidate in candidates}
+    for fact in catalogue.facts:
+        span = fact.answer or fact.sentence
+        if (span.source, span.start, span.end) in known:
+            continue
+        known.add((span.source, span.start, span.end))
+        home = [at for at, unit in enumerate(catalogue.clauses) if unit.span.source == span.source and unit.span.start < span.end and span.start < unit.span.end]
+        whole = [at for at, unit in enumerate(catalogue.sentences) if unit.span.source == span.source and unit.span.start < span.end and span.start < unit.span.end]
+        if home and whole:
+            kind = "phrase" if fact.answer else "sentence"
+            candidates.append(Candidate(span, kind, catalogue.clauses[home[0]].passage, whole[0], home[0]))
+    return tuple(candidates)
+
+
+def _fact_candidates(catalogue: Catalogue, candidates: tuple[Candidate, ...]) -> list[list[int]]:
+    """Return for each fact the candidates that give its answer: the same span."""
+    rows = {(candidate.span.source, candidate.span.start, candidate.span.end): row for row, candidate in enumerate(candidates)}
+    found = []
+    for fact in catalogue.facts:
+        span = fact.answer or fact.sentence
+        row = rows.get((span.source, span.start, span.end))
+        found.append([] if row is None else [row])
+    return found
+
+
+def _clause_sentences(catalogue: Catalogue) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """Return for each clause its sentence."""
+    starts = [(unit.passage, unit.span.start) for unit in catalogue.sentences]
+    found, sentence = [], 0
+    for unit in catalogue.clauses:
+        while sentence + 1 < len(starts) and starts[sentence + 1] <= (unit.passage, unit.span.start):
+            sentence += 1
+        found.append(sentence)
+    return np.asarray(found, np.intp)
+
+
+def _sentence_late(maxima: FloatArray, clause_sentence: np.ndarray[Any, Any]) -> FloatArray:
+    """Return the late interaction of each sentence."""
+    starts = np.searchsorted(clause_sentence, np.arange(int(clause_sentence.max()) + 1))
+    return np.asarray(np.maximum.reduceat(maxima, starts, axis=1).mean(axis=0))
+
+
+def _centred(values: FloatArray) -> FloatArray:
+    """Return the values below the highest, scaled so that a tenth of a cosine counts as one."""
+    return np.asarray((values - values.max()) * 10, np.float32)
+
+
+def _context(candidate: Candidate, catalogue: Catalogue) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Return the pairs of characters left of, right of and inside a candidate, within its sentence."""
+    span, sentence = candidate.span, catalogue.sentences[candidate.sentence].span
+    text = sentence.text
+    start, end = span.start - sentence.start, span.end - sentence.start
+    parts = text[max(0, start - _LEFT_CONTEXT) : start], text[end : end + _RIGHT_CONTEXT], text[start:end]
+    return tuple(frozenset(_pairs(fold(part))) for part in parts)  # type: ignore[return-value]
+
+
+def _pairs(text: str) -> list[str]:
+    return [text[at : at + 2] for at in range(len(text) - 1)]

@@ -1,0 +1,84 @@
+"""Fusing what the retrievers found into one ranking of passages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dawu_qa.index.storage import Index
+from dawu_qa.retrieval.query import Query
+from dawu_qa.retrieval.retrievers import Dense, LateInteraction, Lexical, best_by_group, lexical_scores
+from dawu_qa.types import FloatArray
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """What every retriever found for a query.
+
+    `features` maps a retriever to its standardised scores, shape (passages,), times the gate that says how much it
+    knows of the query. `score` is their weighted sum. The rest is what the reader goes on from: unit scores
+    by grain, BM25 scores of all questions (the unanswerable ones last), and the token maxima of all clauses.
+    """
+
+    query: Query
+    features: dict[str, FloatArray]
+    score: FloatArray
+    units: dict[str, FloatArray]
+    question_terms: FloatArray
+    clause_maxima: FloatArray
+    coverage: dict[str, float]
+
+    @property
+    def ranking(self) -> list[int]:
+        """Passages, best first; of equals the earlier one."""
+        return [int(at) for at in np.argsort(-self.score, kind="stable")]
+
+
+class Fusion:
+    """All retrievers of an index, and the weighted sum of their standardised scores."""
+
+    def __init__(self, index: Index, weights: Mapping[str, float]) -> None:
+        catalogue = index.catalogue
+        count = len(catalogue.passages)
+        self._passages = count
+        self._question_passages = np.asarray(catalogue.fact_passages, np.intp)[catalogue.question_facts]
+        groups = {
+            "passages": np.arange(count),
+            "sentences": np.asarray([unit.passage for unit in catalogue.sentences], np.intp),
+            "clauses": np.asarray([unit.passage for unit in catalogue.clauses], np.intp),
+            "headings": np.asarray([heading.passages[0] for heading in catalogue.headings], np.intp),
+            "questions": self._question_passages,
+        }
+        self._dense = {
+            grain: Dense(grain, index.dense[grain], group, count) for grain, group in groups.items() if index.dense[grain].ntotal
+        }
+        self._unanswerable = Dense("unanswerable", index.dense["unanswerable"], [], 0) if index.dense["unanswerable"].ntotal else None
+        self._lexical = {name: Lexical(name, index.lexical[name], syllables=name == "pinyin") for name in ("text", "expanded", "pinyin")}
+        self._question_terms = index.lexical.get("questions")
+        self._late = LateInteraction(index)
+        self._weights = weights
+
+    def retrieve(self, query: Query) -> Retrieved:
+        """Score all passages for a query."""
+        units = {grain: dense.unit_scores(query) for grain, dense in self._dense.items()}
+        if self._unanswerable:
+            units["unanswerable"] = self._unanswerable.unit_scores(query)
+        maxima = self._late.clause_maxima(query)
+        question_terms = lexical_scores(self._question_terms, query.terms) if self._question_terms else np.zeros(0, np.float32)
+        coverage = {name: lexical.coverage(query) for name, lexical in self._lexical.items()}
+        raw = {grain: best_by_group(units[grain], dense._unit_passages, self._passages) for grain, dense in self._dense.items()}
+        raw["late_interaction"] = self._late.passage_scores(maxima)
+        raw |= {name: lexical.scores(query) for name, lexical in self._lexical.items()}
+        raw["question_terms"] = best_by_group(question_terms[: len(self._question_passages)], self._question_passages, self._passages)
+        gates = {**coverage, "question_terms": coverage["expanded"]}
+        features = {name: standardise(scores) * gates.get(name, 1.0) for name, scores in raw.items()}
+        score = sum((self._weights.get(name, 0.0) * feature for name, feature in features.items()), np.zeros(self._passages, np.float32))
+        return Retrieved(query, features, np.asarray(score, np.float32), units, question_terms, maxima, coverage)
+
+
+def standardise(scores: FloatArray) -> FloatArray:
+    """Return scores with mean 0 and standard deviation 1; zeros where all are equal."""
+    deviation = float(scores.std())
+    return np.asarray((scores - scores.mean()) / deviation if deviation > 1e-9 else np.zeros_like(scores), np.float32)  # noqa: PLR2004

@@ -1,0 +1,111 @@
+"""The retrievers. Each gives every passage a score for a query; higher is better, scales are its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from dawu_qa.index.storage import Index
+from dawu_qa.retrieval.query import Query
+from dawu_qa.types import FloatArray
+
+_CANDIDATE_K = 2048
+#: Beyond this many passages only the best of the other retrievers are looked at token by token.
+LATE_INTERACTION_LIMIT = 400
+
+
+class Retriever(Protocol):
+    """Scores all passages for a query."""
+
+    name: str
+
+    def scores(self, query: Query) -> FloatArray:
+        """Return the passages' scores, shape (passages,)."""
+        ...
+
+
+class Dense:
+    """Exact cosines between the query and the units of one grain; a passage has the score of its best unit."""
+
+    def __init__(self, name: str, index: Any, unit_passages: Sequence[int], passages: int) -> None:
+        self.name = name
+        self._index = index
+        self._unit_passages = np.asarray(unit_passages, np.intp)
+        self._passages = passages
+
+    def unit_scores(self, query: Query) -> FloatArray:
+        """Return the cosine of each unit, shape (units,); those not among the best have the lowest that was seen."""
+        top_k = min(_CANDIDATE_K, self._index.ntotal)
+        found, at = self._index.search(query.embedding[None], top_k)
+        scores = np.full(self._index.ntotal, found[0, -1], np.float32)
+        scores[at[0]] = found[0]
+        return scores
+
+    def scores(self, query: Query) -> FloatArray:
+        """Return the best cosine of each passage's units."""
+        return best_by_group(self.unit_scores(query), self._unit_passages, self._passages)
+
+
+class Lexical:
+    """BM25 over the passages' terms (Robertson and Zaragoza 2009), by bm25s."""
+
+    def __init__(self, name: str, bm25: Any, *, syllables: bool = False) -> None:
+        self.name = name
+        self._bm25 = bm25
+        self._syllables = syllables
+
+    def scores(self, query: Query) -> FloatArray:
+        """Return the BM25 score of each document."""
+        return lexical_scores(self._bm25, query.syllables if self._syllables else query.terms)
+
+    def coverage(self, query: Query) -> float:
+        """Return how much of the query the index knows, in [0, 1]."""
+        terms = query.syllables if self._syllables else query.terms
+        return sum(term in self._bm25.vocab_dict for term in terms) / max(len(terms), 1)
+
+
+class LateInteraction:
+    """The mean, over the query's tokens, of the best cosine among a clause's, sentence's or passage's tokens.
+
+    Source: Khattab and Zaharia 2020 (ColBERT), with the mean for the sum, and untrained.
+    """
+
+    name = "late_interaction"
+
+    def __init__(self, index: Index) -> None:
+        catalogue = index.catalogue
+        self._tokens = np.asarray(index.vectors.tokens, np.float32)
+        self._starts = index.vectors.clause_starts[:-1]
+        self._clause_passages = np.asarray([unit.passage for unit in catalogue.clauses], np.intp)
+        self._passages = len(catalogue.passages)
+
+    def clause_maxima(self, query: Query) -> FloatArray:
+        """Return the best cosine of each query token in each clause, shape (query tokens, clauses)."""
+        similarities = query.tokens @ self._tokens.T
+        return np.asarray(np.maximum.reduceat(similarities, self._starts, axis=1))
+
+    def scores(self, query: Query) -> FloatArray:
+        """Return the mean over the query's tokens of the best cosine in each passage."""
+        return self.passage_scores(self.clause_maxima(query))
+
+    def passage_scores(self, maxima: FloatArray) -> FloatArray:
+        """Return the passages' scores from what `clause_maxima` gives."""
+        starts = np.searchsorted(self._clause_passages, np.arange(self._passages))
+        return np.asarray(np.maximum.reduceat(maxima, starts, axis=1).mean(axis=0))
+
+
+def lexical_scores(bm25: Any, terms: Sequence[str]) -> FloatArray:
+    """Return the BM25 score of each document for the terms; zero for all where none is known."""
+    known = [bm25.vocab_dict[term] for term in terms if term in bm25.vocab_dict]
+    if not known:
+        return np.zeros(bm25.scores["num_docs"], np.float32)
+    return np.asarray(bm25.get_scores_from_ids(known), np.float32)
+
+
+def best_by_group(scores: FloatArray, groups: np.ndarray[Any, np.dtype[np.intp]], count: int) -> FloatArray:
+    """Return the best score of each group, shape (count,); a group without members has the lowest score of all."""
+    best = np.full(count, scores.min() if len(scores) else 0.0, np.float32)
+    np.maximum.at(best, groups, scores)
+    return best
