@@ -15,6 +15,7 @@ from dawu_qa.index.build import build_index
 from dawu_qa.reader.answerability import Answerability, Thresholds
 from dawu_qa.reader.ranking import Ranked, Ranker
 from dawu_qa.retrieval.fusion import Fusion, Retrieved
+from dawu_qa.retrieval.mending import Mender
 from dawu_qa.retrieval.query import Query
 from dawu_qa.small_talk import is_small_talk
 from dawu_qa.types import Answer, Band, Document, Encoder, Figure, Passage, ScoredPassage, Span
@@ -52,6 +53,8 @@ class QAPipeline:
         self._fusion = Fusion(index, weights.fusion[kind])
         self._ranker = Ranker(index.catalogue, weights.ranking[kind])
         self._answerability = Answerability(index.catalogue, weights.answerability[kind])
+        sources = [passage.text for passage in index.catalogue.passages] + [heading.text for heading in index.catalogue.headings]
+        self._mender = Mender(sources, index.catalogue.questions)
         costs = self.settings.wrong_costs
         self.thresholds = Thresholds(costs / (1 + costs), weights.did_you_mean[kind])
 
@@ -122,7 +125,7 @@ class QAPipeline:
     def explain(self, question: str, *, history: Sequence[str] = (), top_k: int = 3) -> Explanation:
         """Answer a question like `ask`, and tell what each stage made of it."""
         _check(question, top_k)
-        retrieved = self._fusion.retrieve(Query.of(question, self.encoder))
+        retrieved = self.search(question, history)
         ranked = self._ranker.rank(retrieved)
         signals = self._answerability.features(retrieved, ranked)
         confidence = self._answerability.probability(signals)
@@ -142,6 +145,10 @@ class QAPipeline:
             suggestions=() if band == "small_talk" else self._suggestions(retrieved, spans),
         )
         return Explanation(question, retrieved.query.text, retrieved, ranked, signals, self.thresholds, answer)
+
+    def search(self, question: str, history: Sequence[str] = ()) -> Retrieved:
+        """Return what the retrievers find for a question."""
+        return self._fusion.retrieve(Query.of(self._mender.mend(question), self.encoder))
 
     def _band(self, question: str, confidence: float) -> Band:
         if is_small_talk(question):

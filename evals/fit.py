@@ -1,0 +1,269 @@
+"""Fit the weights of fusion, ranking and answerability, and write them with their provenance.
+
+    python evals/fit.py            # fit, cross-validate by fact, write src/dawu_qa/data/weights.json
+    python evals/fit.py --dry-run  # report only
+
+Labelled questions: `evals/labelled/*.jsonl` (the format of the evaluation data). Every figure printed is that of
+questions whose fact no weight was fitted on (five folds by fact).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dawu_qa import build_index
+from dawu_qa.encoder import SentenceTransformerEncoder
+from dawu_qa.evaluation import Labelled, read_labelled, squad_corpus
+from dawu_qa.index import storage
+from dawu_qa.pipeline import QAPipeline
+from dawu_qa.reader import answerability, ranking
+from dawu_qa.retrieval.fusion import Retrieved
+
+ROOT = Path(__file__).resolve().parents[1]
+WEIGHTS = ROOT / "src/dawu_qa/data/weights.json"
+FOLDS = 5
+SLACK = 12
+
+
+@dataclass
+class Asked:
+    """A labelled question and what the retrievers found for it."""
+
+    labelled: Labelled
+    pipeline: QAPipeline
+    retrieved: Retrieved
+    fold: int
+
+    @property
+    def gold_passages(self) -> list[int]:
+        return [at for at, passage in enumerate(self.pipeline.catalogue.passages) if self.labelled.stands_in(passage.text)]
+
+
+def fold_of(fact: str) -> int:
+    return int(hashlib.sha256(fact.encode()).hexdigest(), 16) % FOLDS
+
+
+def ask_all(pipeline: QAPipeline, labelled: list[Labelled]) -> list[Asked]:
+    return [
+        Asked(one, pipeline, pipeline.search(one.question, one.context), fold_of(one.fact)) for one in labelled if not one.need_all
+    ]
+
+
+def fit_softmax(groups: list[tuple[np.ndarray, np.ndarray]], names: tuple[str, ...], *, l2: float, positive: bool) -> dict[str, float]:
+    """Fit weights so that each group's softmax puts its mass on the targets (rows of nonnegative target weights)."""
+    sizes = [len(features) for features, _ in groups]
+    features = torch.tensor(np.concatenate([features for features, _ in groups]), dtype=torch.float64)
+    target = torch.tensor(np.concatenate([target / target.sum() for _, target in groups]), dtype=torch.float64)
+    owner = torch.repeat_interleave(torch.arange(len(groups)), torch.tensor(sizes))
+    raw = torch.zeros(len(names), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([raw], max_iter=200, line_search_fn="strong_wolfe")
+
+    def weights() -> torch.Tensor:
+        return torch.nn.functional.softplus(raw) if positive else raw
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        scores = features @ weights()
+        top = torch.full((len(groups),), -1e9, dtype=torch.float64).scatter_reduce(0, owner, scores, "amax")
+        mass = torch.zeros(len(groups), dtype=torch.float64).index_add(0, owner, torch.exp(scores - top[owner]))
+        log_p = scores - top[owner] - torch.log(mass)[owner]
+        # the log of the mass on all good rows, the better ones counting more
+        good = torch.zeros(len(groups), dtype=torch.float64).index_add(0, owner, target * torch.exp(log_p))
+        value = -torch.log(good + 1e-12).mean() + l2 * (weights() ** 2).sum()
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    return dict(zip(names, weights().detach().numpy().round(4).tolist(), strict=True))
+
+
+def fit_logistic(features: np.ndarray, target: np.ndarray, sample: np.ndarray, *, l2: float) -> np.ndarray:
+    x, y, w = (torch.tensor(array, dtype=torch.float64) for array in (features, target, sample / sample.sum()))
+    weights = torch.zeros(x.shape[1], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=300, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        nll = torch.nn.functional.binary_cross_entropy_with_logits(x @ weights, y, reduction="none")
+        value = (w * nll).sum() + l2 * (weights[1:] ** 2).sum()
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    return np.asarray(weights.detach().numpy())
+
+
+def fusion_groups(asked: list[Asked], names: tuple[str, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
+    groups = []
+    for one in asked:
+        target = np.zeros(len(one.pipeline.catalogue.passages))
+        target[one.gold_passages] = 1.0
+        if target.any():
+            groups.append((np.stack([one.retrieved.features[name] for name in names], axis=1), target))
+    return groups
+
+
+def refuse(asked: list[Asked], weights: dict[str, float]) -> None:
+    for one in asked:
+        score = sum(weights[name] * one.retrieved.features[name] for name in weights)
+        object.__setattr__(one.retrieved, "score", np.asarray(score, np.float32))
+
+
+def ranking_group(one: Asked) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return features and targets of the candidates of a question: 1 for the gold words, less the more stands around them."""
+    ranker = one.pipeline._ranker
+    chosen = set(one.retrieved.ranking[: ranking.READ_PASSAGES]) | set(one.gold_passages[:1])
+    at = np.flatnonzero(np.isin(ranker._passage, list(chosen)))
+    target = np.asarray([one.labelled.quality(ranker.candidates[row].span.text, ranker.catalogue.passages[ranker.candidates[row].passage].text) for row in at])
+    if not target.any():
+        return None
+    return ranker.features(one.retrieved, at), target
+
+
+def cross_validated(groups: list[Any], folds: list[int], fit: Any, judge: Any) -> list[Any]:
+    results: list[Any] = [None] * len(groups)
+    for fold in range(FOLDS):
+        weights = fit([group for group, own in zip(groups, folds, strict=True) if own != fold])
+        for at, own in enumerate(folds):
+            if own == fold:
+                results[at] = judge(groups[at], weights)
+    return results
+
+
+def top_is_good(group: tuple[np.ndarray, np.ndarray], weights: dict[str, float]) -> float:
+    features, target = group
+    return float(target[int(np.argmax(features @ np.asarray(list(weights.values()))))] > 0)
+
+
+def main() -> int:
+    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_argument("--labelled", type=Path, default=ROOT / "evals/labelled")
+    cli.add_argument("--train", type=Path, default=ROOT.parent / "shared/train", help="folder of SQuAD files (CMRC 2018, DRCD)")
+    cli.add_argument("--dry-run", action="store_true")
+    args = cli.parse_args()
+    encoder = SentenceTransformerEncoder()
+    labelled = [one for path in sorted(args.labelled.glob("*.jsonl")) for one in read_labelled(path)]
+    weights: dict[str, Any] = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+    report: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in ("with_questions", "text"):
+            index_dir = Path(folder) / kind
+            build_index(ROOT / "corpus", index_dir, encoder=encoder, with_sidecars=kind == "with_questions")
+            pipeline = QAPipeline(storage.load(index_dir), encoder)
+            asked = ask_all(pipeline, labelled)
+            if kind == "text":
+                asked += general(args.train, Path(folder), encoder)
+            report[kind] = fit_kind(kind, asked, weights)
+    weights["provenance"] = {
+        "command": "python evals/fit.py",
+        "labelled": {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in sorted(args.labelled.glob("*.jsonl"))},
+        "general": "CMRC 2018 dev and trial, DRCD dev (CC BY-SA): the text weights only",
+        "cross_validated": report,
+    }
+    if not args.dry_run:
+        WEIGHTS.write_text(json.dumps(weights, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def general(train: Path, folder: Path, encoder: SentenceTransformerEncoder) -> list[Asked]:
+    """Ask open reading-comprehension questions; every fourth with its own paragraph left out, so that nothing answers it."""
+    asked: list[Asked] = []
+    for name in ("cmrc_dev", "drcd_dev"):
+        if not (train / f"{name}.json").is_file():
+            continue
+        for part, left_out in (("whole", False), ("without", True)):
+            corpus = folder / f"{name}-{part}"
+            labelled = squad_corpus(train / f"{name}.json", corpus, paragraphs=120, questions=240, leave_out=left_out)
+            build_index(corpus, folder / f"{name}-{part}-index", encoder=encoder)
+            asked += ask_all(QAPipeline(storage.load(folder / f"{name}-{part}-index"), encoder), labelled)
+    return asked
+
+
+def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str, Any]:
+    """Fit the three stages one after the other, each on what the one before gives out of fold."""
+    own = [one for one in asked if not one.labelled.general]
+    yes = [one for one in asked if one.labelled.answerable and one.gold_passages]
+    names = tuple(yes[0].retrieved.features)
+    fit_fusion = lambda groups: fit_softmax(groups, names, l2=0.002, positive=True)  # noqa: E731
+    groups = fusion_groups(yes, names)
+    hits = cross_validated(groups, [one.fold for one in yes], fit_fusion, top_is_good)
+    report: dict[str, Any] = {"passage@1": mean(hits, yes, general=False), "passage@1 general": mean(hits, yes, general=True)}
+    weights["fusion"][kind] = fit_fusion(groups)
+    refuse(asked, weights["fusion"][kind])
+
+    read = [(one, group) for one in yes if (group := ranking_group(one))]
+    rank_groups = [group for _, group in read]
+    fit_ranking = lambda groups: fit_softmax(groups, ranking.FEATURES, l2=0.001, positive=False)  # noqa: E731
+    folds = [one.fold for one, _ in read]
+    right = cross_validated(rank_groups, folds, fit_ranking, top_is_good)
+    report["candidates hold an answer"] = round(len([1 for one, _ in read if not one.labelled.general]) / max(1, len([1 for one in yes if not one.labelled.general])), 3)
+    report["short answer"] = mean(right, [one for one, _ in read], general=False)
+    report["short answer general"] = mean(right, [one for one, _ in read], general=True)
+    weights["ranking"][kind] = fit_ranking(rank_groups)
+
+    fold_weights = [fit_ranking([group for group, own_fold in zip(rank_groups, folds, strict=True) if own_fold != fold]) for fold in range(FOLDS)]
+    rows, target, fold_ids, sample, notes = [], [], [], [], []
+    for one in asked:
+        one.pipeline._ranker.weights = np.asarray([fold_weights[one.fold][name] for name in ranking.FEATURES], np.float32)
+        ranked = one.pipeline._ranker.rank(one.retrieved)
+        signals = one.pipeline._answerability.features(one.retrieved, ranked)
+        rows.append([signals[name] for name in answerability.FEATURES])
+        top = ranked.candidates[0]
+        passage = one.pipeline.catalogue.passages[top.passage].text
+        target.append(float(one.labelled.answerable and one.labelled.quality(top.span.text, passage) > 0))
+        fold_ids.append(one.fold)
+        sample.append(0.3 if one.labelled.general else 1.0)
+        notes.append(one)
+    x, y, f, w = np.asarray(rows), np.asarray(target), np.asarray(fold_ids), np.asarray(sample)
+    probabilities = np.zeros(len(y))
+    for fold in range(FOLDS):
+        fitted = fit_logistic(x[f != fold], y[f != fold], w[f != fold], l2=0.001)
+        probabilities[f == fold] = 1 / (1 + np.exp(-x[f == fold] @ fitted))
+    weights["answerability"][kind] = dict(zip(answerability.FEATURES, fit_logistic(x, y, w, l2=0.001).round(4).tolist(), strict=True))
+    report |= bands(notes, y, probabilities)
+    print(kind, len(own), json.dumps(report, ensure_ascii=False), file=sys.stderr)
+    return report
+
+
+def bands(asked: list[Asked], y: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+    """Report what the out-of-fold probabilities do at a few thresholds, and how well they are calibrated."""
+    own = np.asarray([not one.labelled.general for one in asked])
+    yes = own & np.asarray([one.labelled.answerable for one in asked])
+    near = own & np.asarray([one.labelled.near_miss for one in asked])
+    off = own & ~yes & ~near
+    found: dict[str, Any] = {"ece": round(expected_calibration_error(probabilities[own], y[own]), 4)}
+    for threshold in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 5 / 6, 0.9):
+        given = probabilities >= threshold
+        correct = (given & (y > 0) & own).sum() + (~given & own & ~yes).sum()
+        found[f"at {threshold:.2f}"] = {
+            "correct": round(float(correct / own.sum()), 3),
+            "answered": round(float(given[yes].mean()), 3),
+            "right": round(float((y[yes & given] > 0).mean()), 3) if (yes & given).any() else None,
+            "off-topic declined": round(float((~given[off]).mean()), 3),
+            "near-miss declined": round(float((~given[near]).mean()), 3),
+        }
+    return found
+
+
+def expected_calibration_error(probabilities: np.ndarray, y: np.ndarray, bins: int = 10) -> float:
+    at = np.minimum((probabilities * bins).astype(int), bins - 1)
+    return float(sum(abs(probabilities[at == b].mean() - y[at == b].mean()) * (at == b).mean() for b in range(bins) if (at == b).any()))
+
+
+def mean(values: list[float], asked: list[Asked], *, general: bool) -> float | None:
+    picked = [value for value, one in zip(values, asked, strict=True) if one.labelled.general == general]
+    return round(float(np.mean(picked)), 3) if picked else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
