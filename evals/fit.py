@@ -28,6 +28,7 @@ from dawu_qa.index import storage
 from dawu_qa.pipeline import QAPipeline
 from dawu_qa.reader import answerability, ranking
 from dawu_qa.retrieval.fusion import Retrieved
+from dawu_qa.small_talk import is_small_talk
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = ROOT / "src/dawu_qa/data/weights.json"
@@ -55,7 +56,9 @@ def fold_of(fact: str) -> int:
 
 def ask_all(pipeline: QAPipeline, labelled: list[Labelled]) -> list[Asked]:
     return [
-        Asked(one, pipeline, pipeline.search(one.question, one.context), fold_of(one.fact)) for one in labelled if not one.need_all
+        Asked(one, pipeline, pipeline.explain(one.question, history=one.context).readings[0].retrieved, fold_of(one.fact))
+        for one in labelled
+        if not one.need_all and not is_small_talk(one.question)
     ]
 
 

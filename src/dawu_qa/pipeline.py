@@ -6,9 +6,11 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from dawu_qa.config import QUESTION_LIMIT, Settings
+from dawu_qa.conversation import in_context, parts
 from dawu_qa.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError
 from dawu_qa.index import storage
 from dawu_qa.index.build import build_index
@@ -28,14 +30,23 @@ _STARTERS = 6
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What was found for one thing that is asked: passages, candidates, signals, and how sure that makes."""
+
+    query: Query
+    retrieved: Retrieved
+    ranked: Ranked
+    signals: dict[str, float]
+    confidence: float
+
+
+@dataclass(frozen=True)
 class Explanation:
-    """What each stage made of a question."""
+    """What each stage made of a question; `readings` has one entry for each thing that it asks."""
 
     question: str
-    searched: str
-    retrieved: Retrieved | None
-    ranked: Ranked | None
-    signals: dict[str, float]
+    standalone: str
+    readings: tuple[Reading, ...]
     thresholds: Thresholds
     answer: Answer
 
@@ -124,35 +135,65 @@ class QAPipeline:
 
     def explain(self, question: str, *, history: Sequence[str] = (), top_k: int = 3) -> Explanation:
         """Answer a question like `ask`, and tell what each stage made of it."""
-        _check(question, top_k)
-        retrieved = self.search(question, history)
-        ranked = self._ranker.rank(retrieved)
-        signals = self._answerability.features(retrieved, ranked)
-        confidence = self._answerability.probability(signals)
-        passages = tuple(
-            ScoredPassage(self.catalogue.passages[at], float(retrieved.score[at])) for at in retrieved.ranking[:top_k]
-        )
-        band = self._band(question, confidence)
-        spans = (ranked.candidates[0].span,) if band == "answer" else ()
+        check_question(question, top_k)
+        if is_small_talk(question):
+            return Explanation(question, question, (), self.thresholds, Answer(question, "small_talk", "", (), None, (), 0.0))
+        standalone, readings = self._in_context(question, history)
+        confidence = min(reading.confidence for reading in readings)
+        band = self._band(confidence)
+        spans = tuple(dict.fromkeys(self._span(reading) for reading in readings)) if band == "answer" else ()
         answer = Answer(
             question=question,
             band=band,
             text="；".join(span.text for span in spans),
             spans=spans,
-            sentence=self.catalogue.sentences[ranked.candidates[0].sentence].span if spans else None,
-            passages=() if band == "small_talk" else passages,
-            confidence=confidence if band != "small_talk" else 0.0,
-            suggestions=() if band == "small_talk" else self._suggestions(retrieved, spans),
+            sentence=self.catalogue.sentences[readings[0].ranked.candidates[0].sentence].span if spans else None,
+            passages=self._passages(readings, top_k),
+            confidence=confidence,
+            suggestions=self._suggestions(readings[0].retrieved, spans),
         )
-        return Explanation(question, retrieved.query.text, retrieved, ranked, signals, self.thresholds, answer)
+        return Explanation(question, standalone, readings, self.thresholds, answer)
 
-    def search(self, question: str, history: Sequence[str] = ()) -> Retrieved:
-        """Return what the retrievers find for a question."""
-        return self._fusion.retrieve(Query.of(self._mender.mend(question), self.encoder))
+    def read(self, question: str, *, previous: Sequence[int] = ()) -> Reading:
+        """Find the best candidate for one thing that is asked, and how sure it is.
 
-    def _band(self, question: str, confidence: float) -> Band:
-        if is_small_talk(question):
-            return "small_talk"
+        Args:
+            question: It stands by itself and asks for one thing.
+            previous: Passages that the conversation was about.
+        """
+        query = Query.of(self._mender.mend(question), self.encoder)
+        retrieved = self._fusion.retrieve(query, previous=previous)
+        ranked = self._ranker.rank(retrieved)
+        signals = self._answerability.features(retrieved, ranked)
+        return Reading(query, retrieved, ranked, signals, self._answerability.probability(signals))
+
+    def _in_context(self, question: str, history: Sequence[str]) -> tuple[str, tuple[Reading, ...]]:
+        """Read a question, by itself or (where it leaves something out) with what was asked before."""
+        restated = in_context(question, history)
+        if restated != question:
+            previous = self.read(in_context(history[-1], history[:-1])).retrieved.ranking[:1]
+            return restated, (self.read(restated, previous=previous),)
+        pieces = parts(question)
+        readings = tuple(self.read(piece) for piece in pieces)
+        if len(readings) > 1 and min(reading.confidence for reading in readings) < self.thresholds.answer:
+            readings = (self.read(question),)
+        return question, readings
+
+    def _span(self, reading: Reading) -> Span:
+        return reading.ranked.candidates[0].span
+
+    def _passages(self, readings: tuple[Reading, ...], top_k: int) -> tuple[ScoredPassage, ...]:
+        """Return the best passages; where several things are asked, the best of each in turn."""
+        turns = zip_longest(*(reading.retrieved.ranking for reading in readings))
+        order = dict.fromkeys((at, row) for turn in turns for row, at in enumerate(turn) if at is not None)
+        best: dict[int, float] = {}
+        for at, row in order:
+            best.setdefault(at, float(readings[row].retrieved.score[at]))
+            if len(best) == top_k:
+                break
+        return tuple(ScoredPassage(self.catalogue.passages[at], score) for at, score in best.items())
+
+    def _band(self, confidence: float) -> Band:
         if confidence >= self.thresholds.answer:
             return "answer"
         return "did_you_mean" if confidence >= self.thresholds.did_you_mean else "decline"
@@ -178,7 +219,12 @@ class QAPipeline:
         return tuple(found)
 
 
-def _check(question: str, top_k: int) -> None:
+def check_question(question: str, top_k: int = 1) -> None:
+    """Refuse what is no question.
+
+    Raises:
+        ValueError: The question is blank or too long, or `top_k` is below one.
+    """
     if not isinstance(question, str) or not question.strip():
         raise ValueError("the question is blank; ask something")
     if len(question) > QUESTION_LIMIT:
@@ -225,7 +271,7 @@ def ask(question: str, *, history: Sequence[str] = (), top_k: int = 3, index_dir
         ValueError: The question is blank or longer than 2,000 characters, or `top_k` is below one.
         DawuQAError: The index or the encoder cannot be used; the message names the mend.
     """
-    _check(question, top_k)
+    check_question(question, top_k)
     key = Path(index_dir).resolve() if index_dir is not None else None
     with _loading:
         if key not in _pipelines:

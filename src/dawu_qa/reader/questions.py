@@ -33,6 +33,7 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"为什么|为啥|为何|原因|怎么|怎样|如何|咋|why\b|how (?:do|does|did|is|are|was|were|can)|目的|干什么|为了什么|措施", ("clause", "sentence", "phrase")),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern, re.I), kinds) for pattern, kinds in _RULES)
+_ASKING = re.compile(r"多少|几|什么|啥|哪|谁|何时|何地|多久|多大|多高|多长|怎么|怎样|如何|为何|咋|吗$|\b(?:how|what|when|where|who|whom|which|why)\b", re.I)
 _YES_NO = re.compile(r"(?:吗|么|没有|不是|与否|不成|没)[?？]?$|是不是|有没有|是否|有无|能不能|会不会|对不对|对吗|算不算|^(?:is|are|was|were|did|does|do|has|have|had|can|could)\b", re.I)
 
 
@@ -43,6 +44,16 @@ def expected_kinds(folded: str) -> tuple[str, ...]:
         if pattern.search(folded):
             return kinds
     return ()
+
+
+@lru_cache(maxsize=4096)
+def asking_words(folded: str) -> str:
+    """Return the words of a folded question that ask, from the first of them on; empty where none does."""
+    found = _ASKING.search(folded)
+    if not found:
+        return ""
+    matches = [match.start() for pattern, _ in _COMPILED if (match := pattern.search(folded))]
+    return folded[min([*matches, found.start()]) :].rstrip("?？ ")
 
 
 @lru_cache(maxsize=4096)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,10 @@ from dawu_qa.index.storage import Index
 from dawu_qa.retrieval.query import Query
 from dawu_qa.retrieval.retrievers import Dense, LateInteraction, Lexical, best_by_group, lexical_scores
 from dawu_qa.types import FloatArray
+
+
+#: What the passage of the question before is worth to a follow-up, in standard deviations of the fused score.
+_PREVIOUS_BONUS = 1.0
 
 
 @dataclass(frozen=True)
@@ -60,21 +64,24 @@ class Fusion:
         self._late = LateInteraction(index)
         self._weights = weights
 
-    def retrieve(self, query: Query) -> Retrieved:
-        """Score all passages for a query."""
+    def retrieve(self, query: Query, *, previous: Sequence[int] = ()) -> Retrieved:
+        """Score all passages for a query; those that the conversation was about have a little more."""
         units = {grain: dense.unit_scores(query) for grain, dense in self._dense.items()}
         if self._unanswerable:
             units["unanswerable"] = self._unanswerable.unit_scores(query)
         maxima = self._late.clause_maxima(query)
         question_terms = lexical_scores(self._question_terms, query.terms) if self._question_terms else np.zeros(0, np.float32)
         coverage = {name: lexical.coverage(query) for name, lexical in self._lexical.items()}
-        raw = {grain: best_by_group(units[grain], dense._unit_passages, self._passages) for grain, dense in self._dense.items()}
+        raw: dict[str, FloatArray] = {grain: np.zeros(self._passages, np.float32) for grain in ("headings", "questions")}
+        raw |= {grain: best_by_group(units[grain], dense._unit_passages, self._passages) for grain, dense in self._dense.items()}
         raw["late_interaction"] = self._late.passage_scores(maxima)
         raw |= {name: lexical.scores(query) for name, lexical in self._lexical.items()}
         raw["question_terms"] = best_by_group(question_terms[: len(self._question_passages)], self._question_passages, self._passages)
         gates = {**coverage, "question_terms": coverage["expanded"]}
         features = {name: standardise(scores) * gates.get(name, 1.0) for name, scores in raw.items()}
         score = sum((self._weights.get(name, 0.0) * feature for name, feature in features.items()), np.zeros(self._passages, np.float32))
+        for passage in previous:
+            score[passage] += _PREVIOUS_BONUS
         return Retrieved(query, features, np.asarray(score, np.float32), units, question_terms, maxima, coverage)
 
 

@@ -1,0 +1,67 @@
+"""What a question means beside the others: its parts, and what it leaves to the questions before it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from dawu_qa.folding import fold
+from dawu_qa.reader.questions import asking_words, expected_kinds
+
+_BREAK = re.compile(r"[,，;；?？。!！]+\s*(?:还有|以及|另外|and\s+|then\s+)?|\s+and\s+(?=how|when|what|who|where|which|why|since|in what)|(?<=[\u4e00-\u9fff])(?:以及|还有)(?=.*(?:多少|几|什么|哪|谁))", re.I)
+_RESPECTIVELY = re.compile(r"^(?P<frame>.*?(?:在|用在|花在)?)(?P<first>[\u4e00-\u9fffA-Za-z“”]{2,10}?)(?:和|与|跟|、|及|以及)(?P<second>[\u4e00-\u9fffA-Za-z“”]{2,10}?)(?:方面)?(?:都)?(?:分别|各自|各)(?P<asked>.+)$")
+_DEPENDS = re.compile(
+    r"^(?:那么?|这|其中|另外|此外|然后|后来|结果|具体|他|她|它|咱|该|又|还|也|再|同样|之后|以后|接着|另一|剩下|是哪|是什么时候|是谁|为什么呢|哪一年|什么时候的?(?:事)?|多少(?:钱|人|户)?[?？]?$|谁(?:呢)?[?？]?$)"
+    r"|他们|她们|它们|这些|那些|这个|那个|其中|这项|这样|这次|这事|那会|那次|该项|呢[?？]?$|上面|前面|刚才"
+    r"|^(?:and|what about|how about|then|so|also|of (?:these|those|them|which))\b|\b(?:they|them|their|it|its|that|those|these|he|his|she|her|there)\b",
+    re.I,
+)
+_BARE_TOPIC = re.compile(r"^(?:那么?|and|what about|how about|那)?\s*[,，]?\s*(?P<topic>.{1,20}?)(?:方面|这块)?\s*(?:呢|呀|嘛)?[?？]*$", re.I)
+
+
+def parts(question: str) -> list[str]:
+    """Split a question that asks for several things; each part asks for one, in order.
+
+    "教育和饮水分别花了多少" gives one part for each; of "面积多大?什么时候退出的?" the second goes without its subject.
+    """
+    folded = fold(question)
+    if match := _RESPECTIVELY.match(folded):
+        return [f"{match['frame']}{match[name]}{match['asked']}" for name in ("first", "second")]
+    pieces = [piece.strip() for piece in _BREAK.split(folded) if piece and piece.strip()]
+    asking = [bool(asking_words(piece)) for piece in pieces]
+    if sum(asking) < 2:  # noqa: PLR2004
+        return [question]
+    found, lead = [], ""
+    for piece, asks in zip(pieces, asking, strict=True):
+        if asks:
+            found.append(f"{lead}{piece}")
+            lead = ""
+        else:
+            lead += f"{piece},"
+    return found
+
+
+def depends_on_history(question: str) -> bool:
+    """Tell whether a question leaves something to what was asked before."""
+    return bool(_DEPENDS.search(fold(question)))
+
+
+@lru_cache(maxsize=1024)
+def _restated(question: str, previous: str) -> str:
+    """Return a question with what it takes over from the one before.
+
+    A bare topic ("那教育呢?") is asked for what the former asked for; anything else is asked about its subject.
+    """
+    topic = _BARE_TOPIC.match(fold(question))
+    words = asking_words(fold(previous))
+    if topic and words and not asking_words(fold(question)) and not expected_kinds(fold(question)):
+        return f"{topic['topic']}{words}"
+    return f"{previous.rstrip('?？。 ')},{question}"
+
+
+def in_context(question: str, history: Sequence[str]) -> str:
+    """Return a question that stands by itself; `history` is oldest first."""
+    if not history or not depends_on_history(question):
+        return question
+    return _restated(question, in_context(history[-1], history[:-1]))
