@@ -69,7 +69,7 @@ def fit_softmax(groups: list[tuple[np.ndarray, np.ndarray]], names: tuple[str, .
     target = torch.tensor(np.concatenate([target / target.sum() for _, target in groups]), dtype=torch.float64)
     owner = torch.repeat_interleave(torch.arange(len(groups)), torch.tensor(sizes))
     raw = torch.zeros(len(names), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([raw], max_iter=200, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS([raw], max_iter=60, line_search_fn="strong_wolfe")
 
     def weights() -> torch.Tensor:
         return torch.nn.functional.softplus(raw) if positive else raw
@@ -93,7 +93,7 @@ def fit_softmax(groups: list[tuple[np.ndarray, np.ndarray]], names: tuple[str, .
 def fit_logistic(features: np.ndarray, target: np.ndarray, sample: np.ndarray, *, l2: float) -> np.ndarray:
     x, y, w = (torch.tensor(array, dtype=torch.float64) for array in (features, target, sample / sample.sum()))
     weights = torch.zeros(x.shape[1], dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights], max_iter=300, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
@@ -153,13 +153,14 @@ def main() -> int:
     cli.add_argument("--labelled", type=Path, default=ROOT / "evals/labelled")
     cli.add_argument("--train", type=Path, default=ROOT.parent / "shared/train", help="folder of SQuAD files (CMRC 2018, DRCD)")
     cli.add_argument("--dry-run", action="store_true")
+    cli.add_argument("--kind", choices=["with_questions", "text"], action="append", help="fit only this kind of index")
     args = cli.parse_args()
     encoder = SentenceTransformerEncoder()
     labelled = [one for path in sorted(args.labelled.glob("*.jsonl")) for one in read_labelled(path)]
     weights: dict[str, Any] = json.loads(WEIGHTS.read_text(encoding="utf-8"))
     report: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for kind in ("with_questions", "text"):
+        for kind in args.kind or ("with_questions", "text"):
             index_dir = Path(folder) / kind
             build_index(ROOT / "corpus", index_dir, encoder=encoder, with_sidecars=kind == "with_questions")
             pipeline = QAPipeline(storage.load(index_dir), encoder)

@@ -62,7 +62,7 @@ class QAPipeline:
         self.encoder = encoder
         kind = "with_questions" if index.manifest.counts["questions"] > index.manifest.counts["metadata_questions"] else "text"
         self._fusion = Fusion(index, weights.fusion[kind])
-        self._ranker = Ranker(index.catalogue, weights.ranking[kind])
+        self._ranker = Ranker(index, weights.ranking[kind])
         self._answerability = Answerability(index.catalogue, weights.answerability[kind])
         sources = [passage.text for passage in index.catalogue.passages] + [heading.text for heading in index.catalogue.headings]
         self._mender = Mender(sources, index.catalogue.questions)

@@ -94,26 +94,27 @@ def _checked(entry: Any) -> dict[str, Any]:
 
 
 def _fact(entry: dict[str, Any], document: Document) -> Fact:
-    place = _place(entry["sentence"], document)
+    """Find a line's sentence and answer in the passages; what of the sentence lies outside (a field's name) is cut off."""
+    whole = _first(document, entry["sentence"])
+    if not whole:
+        raise ValueError("the sentence does not stand in the source any more")
     answer = entry.get("answer")
-    found = locate(document.text, answer, *place) if answer else None
+    found = locate(document.text, answer, *whole) if answer else None
     if answer and not found:
         raise ValueError("the answer does not stand in the sentence")
+    wanted = found or whole
+    shared = [(max(wanted[0], passage.start), min(wanted[1], passage.end), passage) for passage in document.passages]
+    start, end, passage = max(shared, key=lambda part: part[1] - part[0])
+    if start >= end or (found and (start, end) != found):
+        raise ValueError("the sentence stands in a part of the page that is not answered from (a button, a caption, a footer)")
+    place = max(whole[0], passage.start), min(whole[1], passage.end)
     return Fact(_span(document, place), _span(document, found) if found else None, tuple(entry["questions"]))
 
 
-def _place(sentence: str, document: Document) -> tuple[int, int]:
-    """Find a sentence in the passages, or what of it is in one (a caption's mark, a field's name is not)."""
-    for passage in document.passages:
-        if place := locate(document.text, sentence, passage.start, passage.end):
-            return place
-    if not (place := locate(document.text, sentence)):
-        raise ValueError("the sentence does not stand in the source any more")
-    shared = [(max(place[0], passage.start), min(place[1], passage.end)) for passage in document.passages]
-    start, end = max(shared, key=lambda part: part[1] - part[0])
-    if start >= end:
-        raise ValueError("the sentence stands in a part of the page that is not answered from (a button, a caption, a footer)")
-    return start, end
+def _first(document: Document, sentence: str) -> tuple[int, int] | None:
+    """Find a sentence in a passage, or else anywhere in the source."""
+    places = (locate(document.text, sentence, passage.start, passage.end) for passage in document.passages)
+    return next((place for place in places if place), None) or locate(document.text, sentence)
 
 
 def _span(document: Document, place: tuple[int, int]) -> Span:

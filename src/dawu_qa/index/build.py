@@ -70,7 +70,8 @@ def encode(catalogue: Catalogue, encoder: Encoder, *, progress: bool = False) ->
             vectors = [text.embedding for text in _encoded(encoder, grain, texts[grain], shown)]
             embeddings[grain] = _stack(vectors, encoder.dim)
     tokens = np.concatenate([text.tokens for text in passages]).astype(np.float16)
-    return Vectors(embeddings, tokens, clause_starts(catalogue, [text.token_ends for text in passages]))
+    ends = [text.token_ends for text in passages]
+    return Vectors(embeddings, tokens, clause_starts(catalogue, ends), np.concatenate(ends).astype(np.int64))
 
 
 def _encoded(encoder: Encoder, grain: str, texts: Sequence[str], shown: _Progress) -> Iterator[EncodedText]:

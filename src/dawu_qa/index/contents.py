@@ -135,12 +135,14 @@ class Vectors:
     """The numbers of an index.
 
     `embeddings[grain]` has shape (n, dim), rows of unit L2 norm. `tokens`, shape (tokens, dim), are the token
-    vectors of all passages; those of clause i are rows `clause_starts[i]` to `clause_starts[i + 1]`.
+    vectors of all passages; those of clause i are rows `clause_starts[i]` to `clause_starts[i + 1]`. Token j ends
+    before character `token_ends[j]` of its passage, and begins where the one before ends.
     """
 
     embeddings: Mapping[str, FloatArray]
     tokens: FloatArray
     clause_starts: np.ndarray[Any, np.dtype[np.int64]]
+    token_ends: np.ndarray[Any, np.dtype[np.int64]]
 
 
 def clause_starts(catalogue: Catalogue, token_ends: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -34,7 +34,7 @@ from dawu_qa.index.lexical import lexical_corpora
 from dawu_qa.types import Block, Document, Encoder, Passage, Span
 
 #: Raised whenever the files of an index change their meaning.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MEND = "run `dawu-qa index`"
 _CURRENT, _MANIFEST, _LOCK, _PREFIX = "CURRENT", "manifest.json", ".lock", "generation-"
 
@@ -146,6 +146,7 @@ def save(
     (folder / "catalogue.json").write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
     np.save(folder / "tokens.npy", vectors.tokens)
     np.save(folder / "clause-starts.npy", vectors.clause_starts)
+    np.save(folder / "token-ends.npy", vectors.token_ends)
     for grain, embeddings in vectors.embeddings.items():
         index = faiss.IndexFlatIP(embeddings.shape[1])
         index.add(embeddings)
@@ -238,10 +239,11 @@ def load(index_dir: Path, *, corpus_dir: Path | None = None) -> Index:
             pass
         raise IndexDamagedError(f"{name} of the index in {index_dir} is damaged; {MEND}")
     catalogue = _read_catalogue(json.loads((folder / "catalogue.json").read_text(encoding="utf-8")))
+    faiss.omp_set_num_threads(1)  # its own OpenMP threads, spinning beside torch's, slow the encoder tenfold
     dense = {grain: faiss.read_index(str(folder / f"{grain}.faiss")) for grain in GRAINS}
     embeddings = {grain: index.reconstruct_n(0, index.ntotal) for grain, index in dense.items()}
     tokens = np.load(folder / "tokens.npy", mmap_mode="r")
-    vectors = Vectors(embeddings, tokens, np.load(folder / "clause-starts.npy"))
+    vectors = Vectors(embeddings, tokens, np.load(folder / "clause-starts.npy"), np.load(folder / "token-ends.npy"))
     lexical = {path.name.removeprefix("bm25-"): bm25s.BM25.load(path, load_corpus=False) for path in sorted(folder.glob("bm25-*"))}
     return Index(manifest, catalogue, vectors, dense, lexical)
 

@@ -11,17 +11,19 @@ import numpy as np
 from dawu_qa.folding import fold, pinyin
 from dawu_qa.index.contents import Catalogue
 from dawu_qa.reader.questions import expected_kinds
+from dawu_qa.reader import ranking
 from dawu_qa.reader.ranking import Ranked
 from dawu_qa.retrieval.fusion import Retrieved
 
 FEATURES = (
-    "bias", "question_gap", "question_cosine", "term_gap", "term_score", "no_questions",
+    "bias", "fact_cosine", "fact_gap", "fact_margin", "top_fact", "question_gap", "question_cosine", "term_gap", "term_score", "no_questions",
     "sentence_cosine", "clause_late", "passage_late", "weakest_token", "weak_tokens",
     "coverage_text", "coverage_expanded", "unsupported_passage", "unsupported_corpus",
     "foreign_year", "foreign_name", "foreign_number", "kind_missing", "kind_untold",
     "top_probability", "margin", "passage_margin", "agreement", "latin",
 )  # fmt: skip
 
+_FACT_GAP = ranking.FEATURES.index("fact_mean_gap")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
 _PLACE = re.compile(r"([\u4e00-\u9fff]{2,3}?)(?:省|市|县|区|镇|乡|村|州|自治区)")
 _STOP = frozenset("的了是在有和与吗呢吧啊呀么什多少几哪谁怎样为何请问一下个这那都被把给对从到于及其之以上下里中后前时年月日不没大小")
@@ -62,6 +64,12 @@ class Answerability:
         signals["bias"] = 1.0
         units, terms = retrieved.units, retrieved.question_terms
         if self._count:
+            near = np.sort(retrieved.facts.facts)[::-1]
+            foreign = float(retrieved.facts.unanswerable.max()) if self._has_unanswerable else near[0] - 0.3
+            signals["fact_cosine"] = (float(near[0]) - 0.5) * 5
+            signals["fact_gap"] = (float(near[0]) - foreign) * 5
+            signals["fact_margin"] = float(near[0] - near[1]) * 5 if len(near) > 1 else 1.0
+            signals["top_fact"] = float(ranked.features[0, _FACT_GAP])
             cosine, term = float(units["questions"].max()), float(terms[: self._count].max())
             other = float(units["unanswerable"].max()) if self._has_unanswerable else cosine - 0.05
             other_term = float(terms[self._count :].max()) if self._has_unanswerable else 0.0

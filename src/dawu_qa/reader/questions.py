@@ -46,6 +46,24 @@ def expected_kinds(folded: str) -> tuple[str, ...]:
     return ()
 
 
+_UNIT_ASKED = re.compile(r"(?:多少|几多|几)(?:个|十|百|千|万|亿)?(户|家|人次|人|名|位|亩|平方公里|次|回|天|年|所|座|支|处|项|条|个百分点|元|块)")
+_SAME_UNITS = {"人": ("人", "名", "位", "人次"), "名": ("名", "人", "位"), "位": ("名", "位", "人"), "回": ("次",), "块": ("元",), "家": ("家", "户")}
+_NOUN_ASKED = re.compile(r"(?:多少|几多|几)(?:个|名|位|户|家|次|项|所|座|条|支|处|亩|种|类)?(?P<after>[\u4e00-\u9fff]{2,10})|(?P<before>[\u4e00-\u9fff]{2,10})\s*(?:的)?(?:有|是|为|共|一共|总共|总)?(?:多少|几|数量|个数|户数|人数|金额|总数)")
+
+
+@lru_cache(maxsize=4096)
+def asked_unit(folded: str) -> tuple[str, ...]:
+    """Return the units that 多少户, 几个人 and the like ask for; empty where none is named."""
+    match = _UNIT_ASKED.search(folded)
+    return _SAME_UNITS.get(match[1], (match[1],)) if match else ()
+
+
+@lru_cache(maxsize=4096)
+def asked_noun(folded: str) -> str:
+    """Return what is to be counted, as the words next to 多少 and 几 say; empty where they do not."""
+    return " ".join(part for match in _NOUN_ASKED.finditer(folded) for part in match.groups() if part)
+
+
 @lru_cache(maxsize=4096)
 def asking_words(folded: str) -> str:
     """Return the words of a folded question that ask, from the first of them on; empty where none does."""

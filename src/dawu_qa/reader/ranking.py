@@ -10,20 +10,26 @@ import numpy as np
 
 from dawu_qa.folding import fold
 from dawu_qa.index.contents import Catalogue
+from dawu_qa.index.storage import Index
 from dawu_qa.quantities import amounts
 from dawu_qa.reader.candidates import KINDS, Candidate, find_candidates
-from dawu_qa.reader.questions import expected_kinds
+from dawu_qa.reader.questions import asked_noun, asked_unit, expected_kinds
 from dawu_qa.retrieval.fusion import Retrieved
 from dawu_qa.types import FloatArray
 
 #: Candidates are taken from this many of the best passages.
 READ_PASSAGES = 5
 _LEFT_CONTEXT, _RIGHT_CONTEXT = 10, 10
+#: Over these differences in cosine, relative BM25 score and whitened cosine a vote for a fact falls to 1 / e.
+_COSINE_SCALE, _TERM_SCALE, _MEAN_SCALE = 0.01, 0.15, 0.08
+_LEAST_MASS = 1e-4
+_LEFT_TOKENS, _RIGHT_TOKENS = 6, 5
 
 FEATURES = (
     "passage", "clause_late", "sentence_late", "clause_dense", "sentence_dense",
-    "fact_dense", "fact_terms", "no_fact", "sentence_fact",
+    "fact_dense", "fact_terms", "fact_mean", "fact_mean_gap", "fact_mean_share", "no_fact", "sentence_fact",
     "kind_first", "kind_other", "kind_clash", "kind_untold",
+    "window_late", "left_late", "right_late", "asked_unit", "asked_noun",
     "left_overlap", "right_overlap", "inside_overlap", "asked_value", "length",
     *(f"is_{kind}" for kind in KINDS),
 )  # fmt: skip
@@ -42,7 +48,8 @@ class Ranked:
 class Ranker:
     """Scores the candidates of the best passages."""
 
-    def __init__(self, catalogue: Catalogue, weights: Mapping[str, float]) -> None:
+    def __init__(self, index: Index, weights: Mapping[str, float]) -> None:
+        catalogue = index.catalogue
         self.catalogue = catalogue
         self.candidates = _with_fact_answers(catalogue)
         self.weights = np.asarray([weights.get(name, 0.0) for name in FEATURES], np.float32)
@@ -52,9 +59,11 @@ class Ranker:
         self._kind = np.asarray([KINDS.index(candidate.kind) for candidate in self.candidates])
         self._length = np.log1p([len(candidate.span.text) for candidate in self.candidates]).astype(np.float32)
         self._clause_sentence = _clause_sentences(catalogue)
+        self._windows = _windows(self.candidates, index)
         self._context = [_context(candidate, catalogue) for candidate in self.candidates]
         self._values = [frozenset(amounts(fold(candidate.span.text))) for candidate in self.candidates]
-        self._fact_candidates = _fact_candidates(catalogue, self.candidates)
+        self._fact_rows = _fact_rows(catalogue, self.candidates)
+        self._has_fact = np.isin(np.arange(len(self.candidates)), self._fact_rows[0])
 
     def rank(self, retrieved: Retrieved, passages: list[int] | None = None) -> Ranked:
         """Rank the candidates of the best passages (or of those named)."""
@@ -85,6 +94,11 @@ class Ranker:
         columns["kind_other"] = [name in kinds[1:] for name in kind]
         columns["kind_clash"] = [bool(kinds) and name not in kinds and name not in {"clause", "sentence"} for name in kind]
         columns["kind_untold"] = [not kinds and name in {"clause", "sentence"} for name in kind]
+        for name, windows in self._windows.items():
+            columns[name] = _centred(_window_late(retrieved.similarities, windows[at]))
+        units, noun = asked_unit(query.folded), frozenset(_pairs(asked_noun(query.folded)))
+        columns["asked_unit"] = [bool(units) and self.candidates[row].unit in units for row in at]
+        columns["asked_noun"] = [len(noun & (self._context[row][0] | self._context[row][1])) / (1 + len(noun)) for row in at]
         terms = {term for term in query.terms if len(term) > 1}
         for place, side in enumerate(("left_overlap", "right_overlap", "inside_overlap")):
             columns[side] = [len(terms & self._context[row][place]) / (1 + len(self._context[row][place])) for row in at]
@@ -96,32 +110,32 @@ class Ranker:
         return np.stack([np.asarray(columns[name], np.float32) for name in FEATURES], axis=1)
 
     def _fact_features(self, retrieved: Retrieved, at: np.ndarray[Any, Any]) -> dict[str, Any]:
-        """How near the questions of the fact that a candidate answers come to the query, against the nearest of all."""
-        facts = len(self.catalogue.facts)
+        """Say how much of the nearest questions ask for what a candidate answers: by meaning, by terms, by both."""
         by_fact = self.catalogue.question_facts
-        dense = np.full(len(self.candidates), -0.15, np.float32)
-        terms = np.zeros(len(self.candidates), np.float32)
-        known = np.zeros(len(self.candidates), bool)
+        facts = len(self.catalogue.facts)
+        mass = {name: np.zeros(len(self.candidates)) for name in ("dense", "terms", "mean")}
+        nearest = np.full(len(self.candidates), -1.0)
         if facts:
-            cosines = retrieved.units["questions"]
-            best = np.full(facts, -1.0, np.float32)
-            np.maximum.at(best, by_fact, cosines)
-            best -= best.max()
-            lexical = np.zeros(facts, np.float32)
-            np.maximum.at(lexical, by_fact, retrieved.question_terms[: len(by_fact)])
-            lexical /= max(float(lexical.max()), 1e-6)
-            for fact, rows in enumerate(self._fact_candidates):
-                for row in rows:
-                    known[row] = True
-                    dense[row] = max(dense[row], best[fact])
-                    terms[row] = max(terms[row], lexical[fact])
-        sentence_best = np.zeros(len(self._sentence) and int(self._sentence.max()) + 1, np.float32)
-        np.maximum.at(sentence_best, self._sentence, terms)
+            terms = retrieved.question_terms[: len(by_fact)]
+            logits = {
+                "dense": retrieved.units["questions"] / _COSINE_SCALE,
+                "terms": terms / (max(float(terms.max()), 1e-6) * _TERM_SCALE),
+                "mean": retrieved.facts.facts / _MEAN_SCALE,
+            }
+            for name, logit in logits.items():
+                weights = np.exp(logit - logit.max())
+                per_fact = weights if name == "mean" else np.bincount(by_fact, weights, minlength=facts)
+                mass[name] = np.bincount(self._fact_rows[0], (per_fact / weights.sum())[self._fact_rows[1]], minlength=len(self.candidates))
+            np.maximum.at(nearest, self._fact_rows[0], retrieved.facts.facts[self._fact_rows[1]])
+        sentence = np.zeros(int(self._sentence.max()) + 1)
+        np.maximum.at(sentence, self._sentence, mass["mean"])
+        logs = {f"fact_{name}": np.log(np.maximum(mass[name][at], _LEAST_MASS)) for name in mass}
         return {
-            "fact_dense": dense[at] * 10,
-            "fact_terms": terms[at],
-            "no_fact": ~known[at],
-            "sentence_fact": sentence_best[self._sentence[at]],
+            **logs,
+            "fact_mean_gap": (nearest[at] - nearest.max()) * 5,
+            "fact_mean_share": mass["mean"][at],
+            "no_fact": ~self._has_fact[at],
+            "sentence_fact": sentence[self._sentence[at]],
         }
 
 
@@ -142,15 +156,12 @@ def _with_fact_answers(catalogue: Catalogue) -> tuple[Candidate, ...]:
     return tuple(candidates)
 
 
-def _fact_candidates(catalogue: Catalogue, candidates: tuple[Candidate, ...]) -> list[list[int]]:
-    """Return for each fact the candidates that give its answer: the same span."""
-    rows = {(candidate.span.source, candidate.span.start, candidate.span.end): row for row, candidate in enumerate(candidates)}
-    found = []
-    for fact in catalogue.facts:
-        span = fact.answer or fact.sentence
-        row = rows.get((span.source, span.start, span.end))
-        found.append([] if row is None else [row])
-    return found
+def _fact_rows(catalogue: Catalogue, candidates: tuple[Candidate, ...]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return candidates and the facts that they answer, pair by pair."""
+    rows = {candidate.span: row for row, candidate in enumerate(candidates)}
+    pairs = [(rows[span], fact) for fact, one in enumerate(catalogue.facts) if (span := one.answer or one.sentence) in rows]
+    found = np.asarray(pairs, np.intp).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
 
 
 def _clause_sentences(catalogue: Catalogue) -> np.ndarray[Any, np.dtype[np.intp]]:
@@ -168,6 +179,35 @@ def _sentence_late(maxima: FloatArray, clause_sentence: np.ndarray[Any, Any]) ->
     """Return the late interaction of each sentence."""
     starts = np.searchsorted(clause_sentence, np.arange(int(clause_sentence.max()) + 1))
     return np.asarray(np.maximum.reduceat(maxima, starts, axis=1).mean(axis=0))
+
+
+def _windows(candidates: tuple[Candidate, ...], index: Index) -> dict[str, np.ndarray[Any, Any]]:
+    """Return for each candidate the tokens around it, left of it and right of it, as first and behind the last."""
+    ends, starts = index.vectors.token_ends, index.vectors.clause_starts
+    first: dict[int, int] = {}
+    for clause, unit in enumerate(index.catalogue.clauses):
+        first.setdefault(unit.passage, int(starts[clause]))
+    borders = [*sorted(first.values()), int(starts[-1])]
+    around, left, right = [], [], []
+    for candidate in candidates:
+        low = first[candidate.passage]
+        high = borders[borders.index(low) + 1]
+        own = ends[low:high]
+        offset = index.catalogue.passages[candidate.passage].start
+        begin = low + int(np.searchsorted(own, candidate.span.start - offset, side="right"))
+        stop = max(begin + 1, low + int(np.searchsorted(own, candidate.span.end - offset, side="left")) + 1)
+        begin, stop = min(begin, high - 1), min(stop, high)
+        before, behind = max(low, begin - _LEFT_TOKENS), min(high, stop + _RIGHT_TOKENS)
+        around.append((before, behind))
+        left.append((before, max(begin, before + 1)))
+        right.append((min(stop, behind - 1), behind))
+    return {"window_late": np.asarray(around), "left_late": np.asarray(left), "right_late": np.asarray(right)}
+
+
+def _window_late(similarities: FloatArray, windows: np.ndarray[Any, Any]) -> FloatArray:
+    """Return the late interaction of each window: the mean over the query's tokens of the best cosine in it."""
+    padded = np.concatenate([similarities, similarities[:, -1:]], axis=1)  # a window may end behind the last token
+    return np.asarray(np.maximum.reduceat(padded, windows.ravel(), axis=1)[:, ::2].mean(axis=0))
 
 
 def _centred(values: FloatArray) -> FloatArray:

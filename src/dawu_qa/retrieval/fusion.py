@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dawu_qa.index.storage import Index
+from dawu_qa.retrieval.facts import FactMatcher, FactScores
 from dawu_qa.retrieval.query import Query
 from dawu_qa.retrieval.retrievers import Dense, LateInteraction, Lexical, best_by_group, lexical_scores
 from dawu_qa.types import FloatArray
@@ -23,7 +24,8 @@ class Retrieved:
 
     `features` maps a retriever to its standardised scores, shape (passages,), times the gate that says how much it
     knows of the query. `score` is their weighted sum. The rest is what the reader goes on from: unit scores
-    by grain, BM25 scores of all questions (the unanswerable ones last), and the token maxima of all clauses.
+    by grain, BM25 scores of all questions (the unanswerable ones last), how near each fact is, the cosines of the
+    query's tokens and those of the corpus, and their maxima in each clause.
     """
 
     query: Query
@@ -31,6 +33,8 @@ class Retrieved:
     score: FloatArray
     units: dict[str, FloatArray]
     question_terms: FloatArray
+    facts: FactScores
+    similarities: FloatArray
     clause_maxima: FloatArray
     coverage: dict[str, float]
 
@@ -62,6 +66,8 @@ class Fusion:
         self._lexical = {name: Lexical(name, index.lexical[name], syllables=name == "pinyin") for name in ("text", "expanded", "pinyin")}
         self._question_terms = index.lexical.get("questions")
         self._late = LateInteraction(index)
+        self._facts = FactMatcher(index)
+        self._fact_passages = np.asarray(catalogue.fact_passages, np.intp)
         self._weights = weights
 
     def retrieve(self, query: Query, *, previous: Sequence[int] = ()) -> Retrieved:
@@ -69,11 +75,14 @@ class Fusion:
         units = {grain: dense.unit_scores(query) for grain, dense in self._dense.items()}
         if self._unanswerable:
             units["unanswerable"] = self._unanswerable.unit_scores(query)
-        maxima = self._late.clause_maxima(query)
+        similarities = self._late.similarities(query)
+        maxima = self._late.clause_maxima(similarities)
         question_terms = lexical_scores(self._question_terms, query.terms) if self._question_terms else np.zeros(0, np.float32)
         coverage = {name: lexical.coverage(query) for name, lexical in self._lexical.items()}
         raw: dict[str, FloatArray] = {grain: np.zeros(self._passages, np.float32) for grain in ("headings", "questions")}
         raw |= {grain: best_by_group(units[grain], dense._unit_passages, self._passages) for grain, dense in self._dense.items()}
+        facts = self._facts.scores(query)
+        raw["facts"] = best_by_group(facts.facts, self._fact_passages, self._passages)
         raw["late_interaction"] = self._late.passage_scores(maxima)
         raw |= {name: lexical.scores(query) for name, lexical in self._lexical.items()}
         raw["question_terms"] = best_by_group(question_terms[: len(self._question_passages)], self._question_passages, self._passages)
@@ -82,7 +91,7 @@ class Fusion:
         score = sum((self._weights.get(name, 0.0) * feature for name, feature in features.items()), np.zeros(self._passages, np.float32))
         for passage in previous:
             score[passage] += _PREVIOUS_BONUS
-        return Retrieved(query, features, np.asarray(score, np.float32), units, question_terms, maxima, coverage)
+        return Retrieved(query, features, np.asarray(score, np.float32), units, question_terms, facts, similarities, maxima, coverage)
 
 
 def standardise(scores: FloatArray) -> FloatArray:

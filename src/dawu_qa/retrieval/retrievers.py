@@ -83,19 +83,22 @@ class LateInteraction:
         self._clause_passages = np.asarray([unit.passage for unit in catalogue.clauses], np.intp)
         self._passages = len(catalogue.passages)
 
-    def clause_maxima(self, query: Query) -> FloatArray:
-        """Return the best cosine of each query token in each clause, shape (query tokens, clauses).
+    def similarities(self, query: Query) -> FloatArray:
+        """Return the cosine of each query token and each token of the corpus, shape (query tokens, tokens).
 
         The product is torch's: threads of a second BLAS, spinning beside those of torch, slow the encoder tenfold.
         """
         import torch
 
-        similarities = torch.matmul(torch.from_numpy(query.tokens), self._tokens.T).numpy()
+        return np.asarray(torch.matmul(torch.from_numpy(query.tokens), self._tokens.T).numpy())
+
+    def clause_maxima(self, similarities: FloatArray) -> FloatArray:
+        """Return the best cosine of each query token in each clause, shape (query tokens, clauses)."""
         return np.asarray(np.maximum.reduceat(similarities, self._starts, axis=1))
 
     def scores(self, query: Query) -> FloatArray:
         """Return the mean over the query's tokens of the best cosine in each passage."""
-        return self.passage_scores(self.clause_maxima(query))
+        return self.passage_scores(self.clause_maxima(self.similarities(query)))
 
     def passage_scores(self, maxima: FloatArray) -> FloatArray:
         """Return the passages' scores from what `clause_maxima` gives."""

@@ -1,0 +1,51 @@
+"""What is done with a question that comes in, from the page or from a program."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import anyio.to_thread
+
+from dawu_qa.feedback import FeedbackStore
+from dawu_qa.types import Answer
+from dawu_qa.web.gate import Gate
+from dawu_qa.web.library import Library
+from dawu_qa.web.source import PipelineSource
+
+logger = logging.getLogger(__name__)
+
+_HISTORY = 8
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The pipeline, the gate before it, and the notes kept for the editors (None: nothing is kept)."""
+
+    source: PipelineSource
+    gate: Gate
+    feedback: FeedbackStore | None = None
+
+    async def library(self) -> Library:
+        """Return the documents and the pipeline as they are now."""
+        return await anyio.to_thread.run_sync(self.source.library)
+
+    async def ask(
+        self, question: str, history: Sequence[str] = (), *, client: str | None = None, top_k: int = 3
+    ) -> tuple[Answer, Library]:
+        """Answer a question in turn; return what it was answered from, too.
+
+        Raises:
+            ValueError: The question is blank or too long.
+            Busy, TooFast: The question is not taken now.
+        """
+        async with self.gate.question(client):
+            return await anyio.to_thread.run_sync(self._answered, question, tuple(history)[-_HISTORY:], top_k)
+
+    def _answered(self, question: str, history: tuple[str, ...], top_k: int) -> tuple[Answer, Library]:
+        library = self.source.library()
+        answer = library.pipeline.ask(question, history=history, top_k=top_k)
+        if self.feedback and answer.band in {"did_you_mean", "decline"}:
+            self.feedback.unanswered(answer)
+        return answer, library
