@@ -216,52 +216,67 @@ def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str
     weights["ranking"][kind] = fit_ranking(rank_groups)
 
     fold_weights = [fit_ranking([group for group, own_fold in zip(rank_groups, folds, strict=True) if own_fold != fold]) for fold in range(FOLDS)]
-    rows, target, fold_ids, sample, notes = [], [], [], [], []
+    rows, correct, grounded, fold_ids, notes = [], [], [], [], []
     for one in asked:
         one.pipeline._ranker.weights = np.asarray([fold_weights[one.fold][name] for name in ranking.FEATURES], np.float32)
         ranked = one.pipeline._ranker.rank(one.retrieved)
         signals = one.pipeline._answerability.features(one.retrieved, ranked)
         rows.append([signals[name] for name in answerability.FEATURES])
-        top = ranked.candidates[0]
-        passage = one.pipeline.catalogue.passages[top.passage].text
-        target.append(float(one.labelled.answerable and one.labelled.quality(top.span.text, passage) > 0))
+        top, catalogue = ranked.candidates[0], one.pipeline.catalogue
+        passage, sentence = catalogue.passages[top.passage].text, catalogue.sentences[top.sentence].span.text
+        correct.append(float(one.labelled.quality(top.span.text, passage) > 0))
+        grounded.append(float(one.labelled.answerable and one.labelled.stands_in(passage) and one.labelled.is_told_by(sentence)))
         fold_ids.append(one.fold)
-        sample.append(0.3 if one.labelled.general else 1.0)
         notes.append(one)
-    x, y, f, w = np.asarray(rows), np.asarray(target), np.asarray(fold_ids), np.asarray(sample)
-    probabilities = np.zeros(len(y))
-    for fold in range(FOLDS):
-        fitted = fit_logistic(x[f != fold], y[f != fold], w[f != fold], l2=0.001)
-        probabilities[f == fold] = 1 / (1 + np.exp(-x[f == fold] @ fitted))
-    weights["answerability"][kind] = dict(zip(answerability.FEATURES, fit_logistic(x, y, w, l2=0.001).round(4).tolist(), strict=True))
-    report |= bands(notes, y, probabilities)
+    x, f, w = np.asarray(rows), np.asarray(fold_ids), mixed_like_users(notes)
+    probabilities = {}
+    for name, target in (("grounded", np.asarray(grounded)), ("correct", np.asarray(correct))):
+        probabilities[name] = np.zeros(len(target))
+        for fold in range(FOLDS):
+            fitted = fit_logistic(x[f != fold], target[f != fold], w[f != fold], l2=0.001)
+            probabilities[name][f == fold] = 1 / (1 + np.exp(-x[f == fold] @ fitted))
+        weights[name][kind] = dict(zip(answerability.FEATURES, fit_logistic(x, target, w, l2=0.001).round(4).tolist(), strict=True))
+    report |= bands(notes, np.asarray(correct), probabilities, w)
     print(kind, len(own), json.dumps(report, ensure_ascii=False), file=sys.stderr)
     return report
 
 
-def bands(asked: list[Asked], y: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+def mixed_like_users(asked: list[Asked]) -> np.ndarray:
+    """Weigh the questions so that seven in ten are answerable, and of the others half are near misses."""
+    shares = {"answerable": 0.7, "near": 0.15, "off": 0.15}
+    kinds = ["answerable" if one.labelled.answerable else "near" if one.labelled.near_miss else "off" for one in asked]
+    base = np.asarray([0.3 if one.labelled.general else 1.0 for one in asked])
+    totals = {kind: sum(weight for own, weight in zip(kinds, base, strict=True) if own == kind) for kind in shares}
+    return base * np.asarray([shares[kind] / totals[kind] for kind in kinds])
+
+
+def bands(asked: list[Asked], correct: np.ndarray, probabilities: dict[str, np.ndarray], weights: np.ndarray) -> dict[str, Any]:
     """Report what the out-of-fold probabilities do at a few thresholds, and how well they are calibrated."""
     own = np.asarray([not one.labelled.general for one in asked])
     yes = own & np.asarray([one.labelled.answerable for one in asked])
     near = own & np.asarray([one.labelled.near_miss for one in asked])
     off = own & ~yes & ~near
-    found: dict[str, Any] = {"ece": round(expected_calibration_error(probabilities[own], y[own]), 4)}
+    found: dict[str, Any] = {
+        "ece": round(expected_calibration_error(probabilities["correct"][own], correct[own], weights[own]), 4),
+        "right where answerable": round(float(correct[yes].mean()), 3),
+    }
     for threshold in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 5 / 6, 0.9):
-        given = probabilities >= threshold
-        correct = (given & (y > 0) & own).sum() + (~given & own & ~yes).sum()
+        given = probabilities["grounded"] >= threshold
+        good = np.where(yes, given & (correct > 0), ~given)
         found[f"at {threshold:.2f}"] = {
-            "correct": round(float(correct / own.sum()), 3),
+            "correct": round(float((good * weights)[own].sum() / weights[own].sum()), 3),
             "answered": round(float(given[yes].mean()), 3),
-            "right": round(float((y[yes & given] > 0).mean()), 3) if (yes & given).any() else None,
             "off-topic declined": round(float((~given[off]).mean()), 3),
             "near-miss declined": round(float((~given[near]).mean()), 3),
         }
     return found
 
 
-def expected_calibration_error(probabilities: np.ndarray, y: np.ndarray, bins: int = 10) -> float:
-    at = np.minimum((probabilities * bins).astype(int), bins - 1)
-    return float(sum(abs(probabilities[at == b].mean() - y[at == b].mean()) * (at == b).mean() for b in range(bins) if (at == b).any()))
+def expected_calibration_error(probabilities: np.ndarray, y: np.ndarray, weights: np.ndarray, bins: int = 10) -> float:
+    """Return the mean distance of confidence and accuracy over bins (Naeini, Cooper and Hauskrecht 2015)."""
+    at, total = np.minimum((probabilities * bins).astype(int), bins - 1), weights.sum()
+    gaps = [abs((weights * (probabilities - y))[at == b].sum()) for b in range(bins)]
+    return float(sum(gaps) / total)
 
 
 def mean(values: list[float], asked: list[Asked], *, general: bool) -> float | None:

@@ -19,8 +19,8 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 class Settings:
     """Where things are, and what a wrong answer costs.
 
-    `wrong_costs` is how many unhelpful replies one wrong answer is worth; it sets the confidence from which
-    on an answer is given.
+    The costs set how sure it must be that a sentence tells the answer before it is given: a wrong answer costs five
+    times an unhelpful decline; a counter-question ("did you mean ...") a fifth of one.
     """
 
     index_dir: Path
@@ -28,6 +28,8 @@ class Settings:
     own_index: bool
     data_dir: Path
     wrong_costs: float = 5.0
+    unhelpful_costs: float = 1.0
+    question_costs: float = 0.2
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -42,6 +42,12 @@ class Labelled:
         """Tell whether a passage holds the evidence, or is a part of it."""
         return any(holds(passage, part) or holds(part, passage) for part in self.evidence)
 
+    def is_told_by(self, sentence: str) -> bool:
+        """Tell whether a sentence holds a gold answer, or evidence where no short answer is natural."""
+        if self.answers:
+            return any(holds(sentence, answer) for answer in self.answers)
+        return any(holds(part, sentence) or holds(sentence, part) for part in self.evidence)
+
     def quality(self, answer: str, passage: str) -> float:
         """Return 1 for the gold words, less the more stands around them, 0 for what is no answer."""
         if not self.answerable or not self.stands_in(passage):

@@ -55,7 +55,9 @@ class FeedbackStore:
             (" ".join(answer.question.split()), answer.band, now, now),
         )
 
-    def vote(self, identity: str, question: str, spans: tuple[Span, ...], sentence: Span | None, vote: str) -> None:
+    def vote(
+        self, identity: str, question: str, spans: tuple[Span, ...], sentence: Span | None, vote: str
+    ) -> None:
         """Note a vote on an answer; a second vote with the same identity replaces it, an empty one takes it back."""
         if not vote:
             self._write("votes", "DELETE FROM votes WHERE id = ?", (identity,))
@@ -137,7 +139,9 @@ def export_lines(store: FeedbackStore) -> Iterator[str]:
     for row in store.questions():
         if row["question"] not in disliked:
             note = f"{row['band']}, {row['times']}×"
-            yield json.dumps({"sentence": "", "questions": [row["question"]], "note": note}, ensure_ascii=False)
+            yield json.dumps(
+                {"sentence": "", "questions": [row["question"]], "note": note}, ensure_ascii=False
+            )
 
 
 def report(store: FeedbackStore, *, top: int = 10) -> dict[str, Any]:
@@ -152,5 +156,8 @@ def report(store: FeedbackStore, *, top: int = 10) -> dict[str, Any]:
     return {
         "unanswered": {"questions": len(questions), "times": sum(bands.values()), "by_band": bands},
         "votes": {"total": len(votes), "by_kind": kinds},
-        "most_asked": [{"question": row["question"], "times": row["times"], "band": row["band"]} for row in questions[:top]],
+        "most_asked": [
+            {"question": row["question"], "times": row["times"], "band": row["band"]}
+            for row in questions[:top]
+        ],
     }

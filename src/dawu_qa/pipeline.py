@@ -14,7 +14,7 @@ from dawu_qa.conversation import in_context, parts
 from dawu_qa.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError
 from dawu_qa.index import storage
 from dawu_qa.index.build import build_index
-from dawu_qa.reader.answerability import Answerability, Thresholds
+from dawu_qa.reader.answerability import Answerability, Judgement, Thresholds
 from dawu_qa.reader.ranking import Ranked, Ranker
 from dawu_qa.retrieval.fusion import Fusion, Retrieved
 from dawu_qa.retrieval.mending import Mender
@@ -37,7 +37,7 @@ class Reading:
     retrieved: Retrieved
     ranked: Ranked
     signals: dict[str, float]
-    confidence: float
+    judgement: Judgement
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,10 @@ class QAPipeline:
         kind = "with_questions" if index.manifest.counts["questions"] > index.manifest.counts["metadata_questions"] else "text"
         self._fusion = Fusion(index, weights.fusion[kind])
         self._ranker = Ranker(index, weights.ranking[kind])
-        self._answerability = Answerability(index.catalogue, weights.answerability[kind])
+        self._answerability = Answerability(index.catalogue, weights.grounded[kind], weights.correct[kind])
         sources = [passage.text for passage in index.catalogue.passages] + [heading.text for heading in index.catalogue.headings]
         self._mender = Mender(sources, index.catalogue.questions)
-        costs = self.settings.wrong_costs
-        self.thresholds = Thresholds(costs / (1 + costs), weights.did_you_mean[kind])
+        self.thresholds = Thresholds.for_costs(self.settings.wrong_costs, self.settings.unhelpful_costs, self.settings.question_costs)
 
     @classmethod
     def load(cls, index_dir: str | Path, *, encoder: Encoder | None = None) -> QAPipeline:
@@ -139,8 +138,8 @@ class QAPipeline:
         if is_small_talk(question):
             return Explanation(question, question, (), self.thresholds, Answer(question, "small_talk", "", (), None, (), 0.0))
         standalone, readings = self._in_context(question, history)
-        confidence = min(reading.confidence for reading in readings)
-        band = self._band(confidence)
+        confidence = min(reading.judgement.correct for reading in readings)
+        band = self._band(min(reading.judgement.grounded for reading in readings))
         spans = tuple(dict.fromkeys(self._span(reading) for reading in readings)) if band == "answer" else ()
         answer = Answer(
             question=question,
@@ -165,7 +164,7 @@ class QAPipeline:
         retrieved = self._fusion.retrieve(query, previous=previous)
         ranked = self._ranker.rank(retrieved)
         signals = self._answerability.features(retrieved, ranked)
-        return Reading(query, retrieved, ranked, signals, self._answerability.probability(signals))
+        return Reading(query, retrieved, ranked, signals, self._answerability.judge(signals))
 
     def _in_context(self, question: str, history: Sequence[str]) -> tuple[str, tuple[Reading, ...]]:
         """Read a question, by itself or (where it leaves something out) with what was asked before."""
@@ -175,7 +174,7 @@ class QAPipeline:
             return restated, (self.read(restated, previous=previous),)
         pieces = parts(question)
         readings = tuple(self.read(piece) for piece in pieces)
-        if len(readings) > 1 and min(reading.confidence for reading in readings) < self.thresholds.answer:
+        if len(readings) > 1 and min(reading.judgement.grounded for reading in readings) < self.thresholds.answer:
             readings = (self.read(question),)
         return question, readings
 
@@ -193,10 +192,10 @@ class QAPipeline:
                 break
         return tuple(ScoredPassage(self.catalogue.passages[at], score) for at, score in best.items())
 
-    def _band(self, confidence: float) -> Band:
-        if confidence >= self.thresholds.answer:
+    def _band(self, grounded: float) -> Band:
+        if grounded >= self.thresholds.answer:
             return "answer"
-        return "did_you_mean" if confidence >= self.thresholds.did_you_mean else "decline"
+        return "did_you_mean" if grounded >= self.thresholds.did_you_mean else "decline"
 
     def _suggestions(self, retrieved: Retrieved, spans: tuple[Span, ...]) -> tuple[str, ...]:
         """Return near questions of facts that the answer does not already give, one a fact."""

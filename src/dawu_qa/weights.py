@@ -16,8 +16,8 @@ class Weights:
 
     fusion: Mapping[str, Mapping[str, float]]
     ranking: Mapping[str, Mapping[str, float]]
-    answerability: Mapping[str, Mapping[str, float]]
-    did_you_mean: Mapping[str, float]
+    grounded: Mapping[str, Mapping[str, float]]
+    correct: Mapping[str, Mapping[str, float]]
     provenance: Mapping[str, Any]
 
 

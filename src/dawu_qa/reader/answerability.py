@@ -31,21 +31,34 @@ _STOP = frozenset("的了是在有和与吗呢吧啊呀么什多少几哪谁怎�
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From which probability on an answer is given, and from which on near questions are offered instead.
-
-    With a wrong answer costing `wrong_costs` times an unhelpful one, answering pays where
-    (1 - p) * wrong_costs < p, that is from p = wrong_costs / (1 + wrong_costs) on.
-    """
+    """How probable it must be that a sentence tells the answer, for it to be given or near questions to be offered."""
 
     answer: float
     did_you_mean: float
 
+    @classmethod
+    def for_costs(cls, wrong: float, unhelpful: float, question: float) -> Thresholds:
+        """Derive the thresholds from what a wrong answer, an unhelpful decline and a needless counter-question cost.
+
+        With p the probability that the sentence tells the answer, answering costs (1 - p) * wrong and declining
+        p * unhelpful; offering near questions costs `question` in any case. The cheapest is chosen.
+        """
+        return cls(wrong / (wrong + unhelpful), min(question / unhelpful, wrong / (wrong + unhelpful)))
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How sure it is that the sentence of the best candidate tells the answer, and that the candidate is the answer."""
+
+    grounded: float
+    correct: float
+
 
 class Answerability:
-    """Gives the probability that the best candidate is a right answer."""
+    """Judges the best candidate from signals, by two fitted logistic models."""
 
-    def __init__(self, catalogue: Catalogue, weights: Mapping[str, float]) -> None:
-        self._weights = np.asarray([weights.get(name, 0.0) for name in FEATURES], np.float64)
+    def __init__(self, catalogue: Catalogue, grounded: Mapping[str, float], correct: Mapping[str, float]) -> None:
+        self._weights = np.asarray([[weights.get(name, 0.0) for name in FEATURES] for weights in (grounded, correct)])
         self._count = len(catalogue.questions)
         self._has_unanswerable = bool(catalogue.unanswerable)
         questions: list[list[str]] = [[] for _ in catalogue.passages]
@@ -108,10 +121,11 @@ class Answerability:
         signals["latin"] = query.latin_share
         return signals
 
-    def probability(self, signals: Mapping[str, float]) -> float:
-        """Return the probability of a right answer, in [0, 1]."""
-        logit = float(np.dot(self._weights, [signals[name] for name in FEATURES]))
-        return float(1.0 / (1.0 + np.exp(-np.clip(logit, -30, 30))))
+    def judge(self, signals: Mapping[str, float]) -> Judgement:
+        """Return the probabilities that the signals give."""
+        logits = self._weights @ np.asarray([signals[name] for name in FEATURES])
+        grounded, correct = 1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))
+        return Judgement(float(grounded), float(min(correct, grounded)))
 
     def _is_foreign(self, name: str) -> bool:
         """Tell whether a place is named that neither the corpus nor its questions know, in letters or in sound."""

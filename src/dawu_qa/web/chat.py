@@ -28,13 +28,16 @@ class Conversation:
         return [
             message
             for turn in turns
-            for message in (_said("user", literal(turn.question)), _said("assistant", self.reply(turn, last=turn is turns[-1])))
+            for message in (
+                _said("user", literal(turn.question)),
+                _said("assistant", self.reply(turn, last=turn is turns[-1])),
+            )
         ]
 
     def notice(self, key: str, question: str, *, retry: bool = True, **fields: object) -> list[Message]:
         """Return a question with a word on why there is no answer now."""
         again = question_buttons((question,), self._say("notice.retry"), "retry") if retry else ""
-        body = f'<div class="dq-answer" data-band="notice"><p class="dq-say">{literal(self._say(key, **fields))}</p>{again}</div>'
+        body = f'<div class="dq-answer dq-notice"><p class="dq-say">{literal(self._say(key, **fields))}</p>{again}</div>'
         return [_said("user", literal(question[:200])), _said("assistant", body)]
 
     def welcome(self) -> str:
@@ -50,7 +53,7 @@ class Conversation:
             "decline": self._declined,
             "small_talk": self._greeted,
         }[turn.band](turn, last)
-        return f'<div class="dq-answer" data-band="{turn.band}" data-turn="{attribute(turn.id)}">{body}</div>'
+        return f'<div class="dq-answer dq-{turn.band}" id="turn-{attribute(turn.id)}">{body}</div>'
 
     def _say(self, key: str, **fields: object) -> str:
         return text(key, self.language, **fields)
@@ -79,17 +82,19 @@ class Conversation:
         quoted: dict[tuple[str, int], tuple[Span, list[Span]]] = {}
         for span in spans:
             given = self.library.locate(sentence) if sentence else None
-            holds = given and given.source == span.source and given.start <= span.start and span.end <= given.end
+            holds = (
+                given and given.source == span.source and given.start <= span.start and span.end <= given.end
+            )
             around = given if given and holds else self.library.sentence(span)
             quoted.setdefault((around.source, around.start), (around, []))[1].append(span)
-        return [
-            f"{self._quote(around, inside)}{self._place(around)}" for around, inside in quoted.values()
-        ]
+        return [f"{self._quote(around, inside)}{self._place(around)}" for around, inside in quoted.values()]
 
     def _quote(self, around: Span, inside: list[Span]) -> str:
         if any(span.text == around.text for span in inside):
             return ""
-        return f"<blockquote{language_of(around.text)}>{marked(around.text, around.start, inside)}</blockquote>"
+        return (
+            f"<blockquote{language_of(around.text)}>{marked(around.text, around.start, inside)}</blockquote>"
+        )
 
     def _place(self, span: Span) -> str:
         trail = " · ".join((self._say("answer.where"), *self.library.where(span)))
@@ -99,27 +104,28 @@ class Conversation:
         if place is None:
             return ""
         label = self._say("answer.cite", number=number)
-        return f'<a class="dq-cite" href="{self._target(place)}" title="{attribute(label)}" aria-label="{attribute(label)}">&#91;{number}&#93;</a>'
+        return f'<a class="dq-cite" href="{self._target(place)}" title="{attribute(label)}">&#91;{number}&#93;</a>'
 
     def _target(self, place: Span) -> str:
         return f"#cite-{self.library.numbers[place.source]}-{place.start}-{place.end}"
 
     def _actions(self, turn: Turn) -> str:
+        """Return what can be done with an answer. What is pressed stands in a class: other attributes are filtered out."""
         votes = "".join(
-            f'<button type="button" data-vote="{vote}" aria-pressed="{str(turn.vote == vote).lower()}">'
+            f'<button type="button" class="dq-vote dq-vote-{vote}{" dq-pressed" if turn.vote == vote else ""}">'
             f"{literal(self._say(f'vote.{vote}'))}</button>"
             for vote in VOTES
         )
-        copy = f'<button type="button" data-copy="1">{literal(self._say("chat.copy"))}</button>'
+        copy = f'<button type="button" class="dq-copy">{literal(self._say("chat.copy"))}</button>'
         thanks = literal(self._say("vote.thanks")) if turn.vote else ""
-        label = attribute(self._say("chat.votes"))
-        return (
-            f'<div class="dq-actions">{copy}<span role="group" aria-label="{label}">{votes}</span>'
-            f'<span class="dq-thanks" role="status">{thanks}</span></div>'
-        )
+        return f'<div class="dq-actions">{copy}{votes}<span class="dq-thanks">{thanks}</span></div>'
 
     def _unsure(self, turn: Turn, last: bool) -> str:  # noqa: FBT001
-        offered = question_buttons(turn.suggestions[:_OFFERED], self._say("answer.did_you_mean"), "did-you-mean") if last else ""
+        offered = (
+            question_buttons(turn.suggestions[:_OFFERED], self._say("answer.did_you_mean"), "did-you-mean")
+            if last
+            else ""
+        )
         nearest = self.library.locate(turn.nearest) if turn.nearest else None
         shown = ""
         if nearest:
@@ -135,7 +141,11 @@ class Conversation:
             f'<li><a class="dq-section" href="{self._target(span)}"{language_of(span.text)}>{literal(span.text)}</a></li>'
             for span in self.library.sections()
         )
-        covered = f'<div class="dq-covered"><p>{literal(self._say("answer.covered"))}</p><ul>{sections}</ul></div>' if sections else ""
+        covered = (
+            f'<div class="dq-covered"><p>{literal(self._say("answer.covered"))}</p><ul>{sections}</ul></div>'
+            if sections
+            else ""
+        )
         offered = turn.suggestions[:_OFFERED] or self.library.pipeline.starters[:_OFFERED]
         return f"{said}{covered}{question_buttons(offered, self._say('answer.related'), 'related')}"
 

@@ -59,7 +59,10 @@ def about_html(library: Library, language: Language, *, feedback: bool) -> str:
         passages=sum(len(document.passages) for document in library.documents),
         fingerprint=library.fingerprint,
     )
-    lines = [text(key, language) for key in ("page.can", "page.cannot", "page.memory", f"page.feedback_{'on' if feedback else 'off'}")]
+    lines = [
+        text(key, language)
+        for key in ("page.can", "page.cannot", "page.memory", f"page.feedback_{'on' if feedback else 'off'}")
+    ]
     items = "".join(f"<li>{escape(line)}</li>" for line in [*lines, index])
     return f"<details><summary>{escape(text('page.about', language))}</summary><ul>{items}</ul></details>"
 
@@ -69,12 +72,15 @@ def interview_html(library: Library, language: Language) -> str:
     picker = ""
     if len(library.documents) > 1:
         options = "".join(
-            f'<option value="{at}">{escape(_collapsed(document.title))}</option>' for at, document in enumerate(library.documents)
+            f'<option value="{at}">{escape(_collapsed(document.title))}</option>'
+            for at, document in enumerate(library.documents)
         )
         label = escape(text("doc.picker", language))
         picker = f'<select class="dq-picker" aria-label="{label}">{options}</select>'
     close = f'<button type="button" class="dq-close">{escape(text("doc.close", language))}</button>'
-    articles = "".join(_article(document, number, language) for number, document in enumerate(library.documents))
+    articles = "".join(
+        _article(document, number, language) for number, document in enumerate(library.documents)
+    )
     heading = f"<h2>{escape(text('doc.region', language))}</h2>"
     region = escape(text("doc.region", language))
     return (

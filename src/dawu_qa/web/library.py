@@ -55,7 +55,9 @@ class Library:
     def passage(self, span: Span) -> Passage | None:
         """Return the passage that a span stands in."""
         document = self.documents[self.numbers[span.source]]
-        return next((each for each in document.passages if each.start <= span.start and span.end <= each.end), None)
+        return next(
+            (each for each in document.passages if each.start <= span.start and span.end <= each.end), None
+        )
 
     def sentence(self, span: Span) -> Span:
         """Return the sentence that a span stands in, or the span where no passage holds it."""
@@ -74,7 +76,9 @@ class Library:
         passage = self.passage(span)
         if passage is None or not passage.headings:
             return title
-        markers = {document.text[block.start : block.end] for block in document.blocks if block.kind == "marker"}
+        markers = {
+            document.text[block.start : block.end] for block in document.blocks if block.kind == "marker"
+        }
         kept = 2 if passage.headings[-1] in markers else 1
         return (*title, *passage.headings[-kept:])
 

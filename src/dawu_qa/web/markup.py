@@ -36,11 +36,11 @@ def question_buttons(questions: tuple[str, ...], label: str, kind: str) -> str:
     if not questions:
         return ""
     items = "".join(
-        f'<li><button type="button" class="dq-ask" data-ask="{attribute(question)}"{language_of(question)}>'
+        f'<li><button type="button" class="dq-ask"{language_of(question)}>'
         f"{literal(question)}</button></li>"
         for question in questions
     )
-    return f'<div class="dq-more dq-{kind}"><p>{literal(label)}</p><ul aria-label="{attribute(label)}">{items}</ul></div>'
+    return f'<div class="dq-more dq-{kind}"><p>{literal(label)}</p><ul>{items}</ul></div>'
 
 
 def marked(text: str, offset: int, spans: list[Span]) -> str:

@@ -46,7 +46,17 @@ _GRADIO = (
     "/page/",
 )
 _EXACT = frozenset(
-    {"/", "/config", "/theme.css", "/manifest.json", "/favicon.ico", "/robots.txt", "/api/ask", "/api/figures.csv", "/openapi.json"}
+    {
+        "/",
+        "/config",
+        "/theme.css",
+        "/manifest.json",
+        "/favicon.ico",
+        "/robots.txt",
+        "/api/ask",
+        "/api/figures.csv",
+        "/openapi.json",
+    }
 )
 _BODY_LIMIT = 1_000_000
 
@@ -75,7 +85,9 @@ class Guard:
             return None
         if self._expected:
             scheme, _, given = headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "basic" or not secrets.compare_digest(given.strip().encode(), self._expected.encode()):
+            if scheme.lower() != "basic" or not secrets.compare_digest(
+                given.strip().encode(), self._expected.encode()
+            ):
                 challenge = {"www-authenticate": 'Basic realm="dawu_qa", charset="UTF-8"'}
                 return PlainTextResponse("401", HTTPStatus.UNAUTHORIZED, headers=challenge)
         if path not in _EXACT and not path.startswith(_GRADIO):
@@ -162,7 +174,9 @@ class InLanguage:
             headers["vary"] = "accept-language, cookie"
             if chosen:
                 path = str(scope.get("root_path", "")).rstrip("/") or "/"
-                headers.append("set-cookie", f"{COOKIE}={chosen}; Path={path}; Max-Age=31536000; SameSite=Lax")
+                headers.append(
+                    "set-cookie", f"{COOKIE}={chosen}; Path={path}; Max-Age=31536000; SameSite=Lax"
+                )
             await send({**started, "headers": headers.raw})
             await send({"type": "http.response.body", "body": page})
 
@@ -179,7 +193,9 @@ class InLanguage:
             f'<link rel="stylesheet" href="{root}/page/static/{self._style}">'
             f'<script defer src="{root}/page/static/{self._script}"></script>'
         )
-        page = re.sub(r'<html(\s+)lang="en"', lambda match: f'<html{match[1]}lang="{LOCALES[language]}"', page, count=1)
+        page = re.sub(
+            r'<html(\s+)lang="en"', lambda match: f'<html{match[1]}lang="{LOCALES[language]}"', page, count=1
+        )
         page = _without_outside(page)
         return page.replace("<head>", f"<head>{head}", 1)
 
@@ -187,5 +203,3 @@ class InLanguage:
 def _without_outside(page: str) -> str:
     """Leave out Gradio's advertisement and the links to other hosts that come with it."""
     return re.sub(r"<meta\s+(?:property=\"og:|name=\"twitter:)[^>]*>\s*", "", page)
-
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import gradio as gr
 
@@ -15,13 +16,13 @@ from dawu_qa.web.gate import Busy, TooFast
 from dawu_qa.web.library import Library
 from dawu_qa.web.request import language_of_request
 from dawu_qa.web.texts import LANGUAGES, LOCALES, Language, table
-from dawu_qa.web.turns import VOTES, Turn, from_browser, to_browser
+from dawu_qa.web.turns import MAX_TURNS, VOTES, Turn, from_browser, to_browser
 
 logger = logging.getLogger(__name__)
 
 FONTS = ["PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
 #: Gradio's own store obscures what it keeps; the key can be read in the page, so it protects nothing.
-_STORE = {"storage_key": "dawu_qa.conversation.v1", "secret": "dawu_qa.conversation"}
+_STORAGE_KEY, _STORAGE_SECRET = "dawu_qa.conversation.v1", "dawu_qa.conversation"
 _BRIDGE = """
 watch('value', () => window.dawuPage && window.dawuPage.shown(props.value));
 window.dawuBridge = (event, data) => trigger(event, data);
@@ -58,7 +59,9 @@ class Replies:
         if not question:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         if len(question) > QUESTION_LIMIT:
-            messages = await self._notice(turns, language, "notice.too_long", question, retry=False, limit=QUESTION_LIMIT)
+            messages = await self._notice(
+                turns, language, "notice.too_long", question, retry=False, limit=QUESTION_LIMIT
+            )
             return question, messages, gr.skip(), gr.skip()
         try:
             history = [turn.question for turn in turns if turn.band != "small_talk"]
@@ -71,8 +74,8 @@ class Replies:
         except Exception:
             logger.exception("a question was not answered")
             return "", await self._notice(turns, language, "notice.error", question), gr.skip(), gr.skip()
-        turns = [*turns, Turn.of(answer)]
-        messages = Conversation(library, language).messages(from_browser(to_browser(turns)))
+        turns = [*turns, Turn.of(answer)][-MAX_TURNS:]
+        messages = Conversation(library, language).messages(turns)
         return "", messages, to_browser(turns), _bridge(library, turns[-1], asked=True)
 
     async def clicked(self, kept: object, event: gr.EventData, request: gr.Request) -> Shown:
@@ -110,7 +113,9 @@ class Replies:
         library = await self._desk.library()
         return Conversation(library, language_of_request(request.headers)).messages(turns), to_browser(turns)
 
-    async def _notice(self, turns: list[Turn], language: Language, key: str, question: str, **fields: Any) -> list[Message]:
+    async def _notice(
+        self, turns: list[Turn], language: Language, key: str, question: str, **fields: Any
+    ) -> list[Message]:
         try:
             conversation = Conversation(await self._desk.library(), language)
         except Exception:
@@ -137,7 +142,7 @@ def build_page(desk: Desk, *, program: Callable[..., Any]) -> gr.Blocks:
     """Return the page; `program` is what other programs may call through Gradio's client."""
     replies = Replies(desk)
     with gr.Blocks(title="dawu_qa", fill_width=True, analytics_enabled=False) as page:
-        store = gr.BrowserState([], **_STORE)
+        store = gr.BrowserState([], storage_key=_STORAGE_KEY, secret=_STORAGE_SECRET)
         gr.HTML('<header id="dq-header"></header>', js_on_load=None, elem_id="dq-top")
         with gr.Row(elem_id="dq-panes"):
             with gr.Column(elem_id="dq-left", scale=3), gr.Tabs(elem_id="dq-tabs"):
@@ -180,9 +185,8 @@ def build_page(desk: Desk, *, program: Callable[..., Any]) -> gr.Blocks:
         box.submit(replies.asked, [box, store], shown, **private)
         bridge.select(replies.clicked, [store], shown, **private)
         bridge.like(replies.voted, [store], [chat, store], **private)
-        anew.click(lambda: ([], [], {"cleared": True}), None, [chat, store, bridge], **private)
+        for clearing in (anew.click, chat.clear):
+            clearing(lambda: ([], [], {"cleared": uuid4().hex}), None, [chat, store, bridge], **private)
         page.load(replies.opened, [store, box], shown, js=_LOADED, **private)
         gr.api(program, api_name="ask", queue=False)
     return page
-
-

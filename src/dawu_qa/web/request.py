@@ -21,4 +21,6 @@ def language_of_request(headers: Mapping[str, str]) -> Language:
         cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
         cookie = None
-    return chosen_language(cookie.value if cookie else None) or preferred_language(headers.get("accept-language", ""))
+    return chosen_language(cookie.value if cookie else None) or preferred_language(
+        headers.get("accept-language", "")
+    )

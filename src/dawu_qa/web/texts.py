@@ -67,8 +67,14 @@ _TABLE: dict[str, tuple[str, str]] = {
     "answer.confidence": ("把握 {percent}%", "{percent}% sure"),
     "answer.related": ("还可以问:", "You may also ask:"),
     "answer.original": ("以上为中文原文。", "Quoted from the Chinese original."),
-    "answer.moved": ("原文已更新,找不到这处引文了。", "The original has changed; this quotation is no longer in it."),
-    "answer.unsure": ("没有十足的把握,所以不直接回答。", "There is no answer that is certain enough to give."),
+    "answer.moved": (
+        "原文已更新,找不到这处引文了。",
+        "The original has changed; this quotation is no longer in it.",
+    ),
+    "answer.unsure": (
+        "没有十足的把握,所以不直接回答。",
+        "There is no answer that is certain enough to give.",
+    ),
     "answer.did_you_mean": ("你是不是想问:", "Did you mean:"),
     "answer.nearest": ("最接近的一处:", "The nearest passage:"),
     "answer.declined": ("原文没有提到这个问题。", "The original does not say."),
@@ -77,8 +83,14 @@ _TABLE: dict[str, tuple[str, str]] = {
         "您好!我只回答原文里写到的内容,您可以这样问:",
         "Hello! I answer from the original only. You could ask:",
     ),
-    "notice.too_long": ("问题太长了,请在 {limit} 个字以内提问。", "The question is too long; use up to {limit} characters."),
-    "notice.busy": ("现在提问的人很多,请稍后再试。", "Many people are asking just now; please try again in a moment."),
+    "notice.too_long": (
+        "问题太长了,请在 {limit} 个字以内提问。",
+        "The question is too long; use up to {limit} characters.",
+    ),
+    "notice.busy": (
+        "现在提问的人很多,请稍后再试。",
+        "Many people are asking just now; please try again in a moment.",
+    ),
     "notice.too_fast": ("问得太快了,请歇一会儿再问。", "That was too fast; please wait a moment."),
     "notice.error": ("出了点问题,请再试一次。", "Something went wrong; please try again."),
     "notice.retry": ("再试一次:", "Try again:"),

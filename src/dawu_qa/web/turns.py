@@ -37,7 +37,9 @@ class Turn:
     @classmethod
     def of(cls, answer: Answer) -> Turn:
         """Keep of an answer what is shown."""
-        nearest = answer.passages[0].passage.span if answer.band == "did_you_mean" and answer.passages else None
+        nearest = (
+            answer.passages[0].passage.span if answer.band == "did_you_mean" and answer.passages else None
+        )
         return cls(
             uuid4().hex[:16],
             answer.question,

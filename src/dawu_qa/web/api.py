@@ -1,0 +1,172 @@
+"""What programs call: plain JSON, described by OpenAPI; and what the page's own script fetches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import gradio as gr
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from dawu_qa.config import QUESTION_LIMIT
+from dawu_qa.types import Answer
+from dawu_qa.web.desk import Desk
+from dawu_qa.web.figures import figures_csv, figures_html
+from dawu_qa.web.gate import Busy, TooFast
+from dawu_qa.web.interview import content
+from dawu_qa.web.request import chosen_language, language_of_request
+from dawu_qa.web.texts import LOCALES, Language, table
+
+_RETRY_AFTER = {"retry-after": "2"}
+_HISTORY = 50
+
+
+class SpanModel(BaseModel):
+    """A stretch of a source: characters `start` to `end` (exclusive) of its text."""
+
+    text: str
+    source: str
+    start: int
+    end: int
+
+
+class PassageModel(SpanModel):
+    """What was retrieved; `headings` runs from the section down."""
+
+    section: str
+    headings: list[str]
+
+
+class ScoredPassageModel(BaseModel):
+    """A passage and its score, comparable within one answer."""
+
+    passage: PassageModel
+    score: float
+
+
+class AnswerModel(BaseModel):
+    """An answer in the exact words of the source, or the reason why there is none (`band`)."""
+
+    question: str
+    answered: bool
+    band: str
+    text: str
+    spans: list[SpanModel]
+    sentence: SpanModel | None
+    passages: list[ScoredPassageModel]
+    confidence: float = Field(ge=0, le=1)
+    suggestions: list[str]
+
+
+class QuestionModel(BaseModel):
+    """A question; `history` holds those asked before, oldest first."""
+
+    question: str = Field(min_length=1, max_length=QUESTION_LIMIT, pattern=r"\S")
+    history: list[Annotated[str, Field(max_length=QUESTION_LIMIT)]] = Field(default=[], max_length=_HISTORY)
+    top_k: int = Field(default=3, ge=1, le=20)
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """Return an answer as JSON values."""
+    return {**asdict(answer), "answered": answer.answered}
+
+
+def program(desk: Desk) -> Callable[..., Any]:
+    """Return the function that Gradio's client and MCP clients call."""
+
+    async def ask(question: str, request: gr.Request) -> dict:  # type: ignore[type-arg]
+        """Answer a question in the exact words of the interview, with the place they stand at.
+
+        Args:
+            question: A question about the interview, in Chinese or English.
+        """
+        client = request.client.host if request and request.client else None
+        try:
+            answer, _ = await desk.ask(question, client=client)
+        except (ValueError, Busy, TooFast) as error:
+            raise gr.Error(str(error) or "busy; try again later", print_exception=False) from error
+        return answer_json(answer)
+
+    return ask
+
+
+def router(desk: Desk) -> APIRouter:
+    """Return the routes that are not Gradio's."""
+    routes = APIRouter()
+
+    async def answered(question: QuestionModel, request: Request) -> dict[str, Any]:
+        client = request.client.host if request.client else None
+        try:
+            answer, _ = await desk.ask(
+                question.question, question.history, client=client, top_k=question.top_k
+            )
+        except ValueError as error:
+            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+        except Busy as error:
+            raise HTTPException(
+                HTTPStatus.SERVICE_UNAVAILABLE, "busy; try again later", _RETRY_AFTER
+            ) from error
+        except TooFast as error:
+            raise HTTPException(
+                HTTPStatus.TOO_MANY_REQUESTS, "too many questions; wait a moment", _RETRY_AFTER
+            ) from error
+        return answer_json(answer)
+
+    @routes.post("/api/ask", response_model=AnswerModel, tags=["questions"], operation_id="ask")
+    async def post_question(question: QuestionModel, request: Request) -> dict[str, Any]:
+        """Answer a question."""
+        return await answered(question, request)
+
+    @routes.get("/api/ask", response_model=AnswerModel, tags=["questions"], operation_id="ask_by_address")
+    async def get_question(
+        request: Request,
+        question: Annotated[str, Query(min_length=1, max_length=QUESTION_LIMIT, pattern=r"\S")],
+        top_k: Annotated[int, Query(ge=1, le=20)] = 3,
+    ) -> dict[str, Any]:
+        """Answer a question that stands in the address."""
+        return await answered(QuestionModel(question=question, top_k=top_k), request)
+
+    @routes.get("/api/figures.csv", tags=["figures"], response_class=Response)
+    async def figures_table(request: Request, lang: str = "") -> Response:
+        """Return the figures that the corpus states, as CSV."""
+        words = figures_csv(await desk.library(), _language(request, lang))
+        headers = {"content-disposition": 'attachment; filename="figures.csv"'}
+        return Response(words, media_type="text/csv; charset=utf-8", headers=headers)
+
+    @routes.get("/healthz", tags=["state"])
+    async def alive() -> dict[str, str]:
+        """Tell that the server runs."""
+        return {"status": "ok"}
+
+    @routes.get("/readyz", tags=["state"])
+    async def ready() -> JSONResponse:
+        """Tell whether questions are answered at once (200) or the index is still being loaded (503)."""
+        if desk.source.ready:
+            return JSONResponse({"status": "ready", "index": (await desk.library()).fingerprint})
+        return JSONResponse({"status": "loading"}, HTTPStatus.SERVICE_UNAVAILABLE, _RETRY_AFTER)
+
+    @routes.get("/page/content", include_in_schema=False)
+    async def page_content(request: Request, lang: str = "") -> JSONResponse:
+        language = _language(request, lang)
+        library = await desk.library()
+        parts = content(library, language, feedback=desk.feedback is not None)
+        return JSONResponse(
+            {**parts, "language": language, "locale": LOCALES[language], "texts": table(language)}
+        )
+
+    @routes.get("/page/figures", include_in_schema=False)
+    async def page_figures(request: Request, lang: str = "") -> JSONResponse:
+        library = await desk.library()
+        return JSONResponse(
+            {"fingerprint": library.fingerprint, "html": figures_html(library, _language(request, lang))}
+        )
+
+    return routes
+
+
+def _language(request: Request, named: str) -> Language:
+    return chosen_language(named) or language_of_request(request.headers)

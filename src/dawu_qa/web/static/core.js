@@ -1,0 +1,126 @@
+/* What the page's scripts share: its texts, its content, and the way to the server. */
+"use strict";
+window.dawuPage = (() => {
+  const root = () => (window.gradio_config && window.gradio_config.root) || "";
+  const base = new URL(document.currentScript.src).pathname.replace(/\/page\/static\/[^/]*$/, "");
+  const state = { content: null, shown: null, waiting: [] };
+  const reduced = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const narrow = () => matchMedia("(max-width: 767px)").matches;
+  const t = (key) => (state.content ? state.content.texts[key] : "") || "";
+  const by = (id) => document.getElementById(id);
+
+  function language() {
+    return document.documentElement.lang.startsWith("zh") ? "zh" : "en";
+  }
+
+  async function fetched(path) {
+    const answer = await fetch(`${base}/page/${path}?lang=${language()}`, { credentials: "same-origin" });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+    return answer.json();
+  }
+
+  /* Calls back whenever a region's place in Gradio's page exists and is empty. */
+  function fill(id, html) {
+    const place = by(id);
+    if (!place || place.dataset.version === html.length + ":" + state.content.fingerprint) return;
+    place.innerHTML = html;
+    place.dataset.version = html.length + ":" + state.content.fingerprint;
+    place.dispatchEvent(new CustomEvent("dawu:filled", { bubbles: true }));
+  }
+
+  function header() {
+    const other = language() === "zh" ? "en" : "zh";
+    const lang = other === "zh" ? "zh-CN" : "en";
+    return (
+      `<div class="dq-title">${state.content.header}</div>` +
+      `<div class="dq-tools">${state.content.about}` +
+      `<button type="button" id="dq-language" data-language="${other}" lang="${lang}" aria-label="${t("page.switch_label")}">` +
+      `${t("page.switch")}</button></div>`
+    );
+  }
+
+  function fillAll() {
+    if (!state.content) return;
+    fill("dq-header", header());
+    fill("dq-interview", state.content.interview);
+  }
+
+  async function load() {
+    try {
+      state.content = await fetched("content");
+      document.title = [state.content.title, t("page.suffix")].filter(Boolean).join(" · ");
+      fillAll();
+      if (state.shown) apply(state.shown);
+    } catch (error) {
+      const place = by("dq-header");
+      if (place) place.textContent = language() === "zh" ? "连接不上,请刷新页面重试。" : "No connection; reload the page to try again.";
+    }
+  }
+
+  function switchLanguage(to) {
+    const address = new URL(location.href);
+    address.searchParams.set("lang", to);
+    location.assign(address);
+  }
+
+  /* The choice is kept in a cookie by now; the address that people share stays free of it. */
+  function forgetLanguageInAddress() {
+    const address = new URL(location.href);
+    if (!address.searchParams.has("lang")) return;
+    address.searchParams.delete("lang");
+    history.replaceState(null, "", address);
+  }
+
+  function ask(question) {
+    document.body.classList.remove("dq-sheet");
+    chooseTab(0);
+    if (window.dawuBridge) window.dawuBridge("select", { question });
+  }
+
+  function chooseTab(at) {
+    const tabs = document.querySelectorAll('#dq-tabs [role="tab"]');
+    if (tabs[at] && tabs[at].getAttribute("aria-selected") !== "true") tabs[at].click();
+  }
+
+  /* What the server says after each question: the documents' version, the place to light, the question itself. */
+  function shown(value) {
+    if (!value || (!value.cleared && !value.fingerprint)) return;
+    state.shown = value;
+    if (value.cleared) {
+      address("");
+      document.dispatchEvent(new CustomEvent("dawu:cite", { detail: { cite: null } }));
+      return;
+    }
+    if (value.asked) address(value.question);
+    if (state.content && value.fingerprint !== state.content.fingerprint) load();
+    else if (state.content) apply(value);
+  }
+
+  function apply(value) {
+    document.dispatchEvent(new CustomEvent("dawu:cite", { detail: { cite: value.cite || null, focus: false } }));
+    if (value.asked) document.dispatchEvent(new CustomEvent("dawu:answered", { detail: value }));
+  }
+
+  function address(question) {
+    const now = new URL(location.href);
+    if (question) now.searchParams.set("q", question);
+    else now.searchParams.delete("q");
+    history.replaceState(null, "", now);
+  }
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest && event.target.closest("button, a");
+    if (!target) return;
+    if (target.id === "dq-language") switchLanguage(target.dataset.language);
+    else if (target.classList.contains("dq-ask")) ask(target.textContent);
+    else if (target.classList.contains("dq-vote") && window.dawuBridge) {
+      const turn = target.closest(".dq-answer"), vote = /dq-vote-(\w+)/.exec(target.className)[1];
+      if (turn) window.dawuBridge("like", { turn: turn.id.replace("turn-", ""), vote });
+    }
+  });
+
+  new MutationObserver(fillAll).observe(document.documentElement, { childList: true, subtree: true });
+  forgetLanguageInAddress();
+  load();
+  return { state, t, by, fetched, language, reduced, narrow, shown, chooseTab, base, root };
+})();
