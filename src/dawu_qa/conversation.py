@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import lru_cache
 
 from dawu_qa.folding import fold
 from dawu_qa.reader.questions import asking_words, expected_kinds
 
-_BREAK = re.compile(r"[,，;；?？。!！]+\s*(?:还有|以及|另外|and\s+|then\s+)?|\s+and\s+(?=how|when|what|who|where|which|why|since|in what)|(?<=[\u4e00-\u9fff])(?:以及|还有)(?=.*(?:多少|几|什么|哪|谁))", re.I)
+_BREAK = re.compile(r"[,，;；?？。!！]+\s*(?:还有|以及|另外|and\s+|then\s+)?|\s+and\s+(?=how|when|what|who|where|which|why|since|in what)|(?<=[\u4e00-\u9fff])(?:以及|还有|、|和)?(?=(?:多少|几)(?:户|人|名|个|家|钱|亩))(?<=[户人个家名钱、和及有])(?<!有)|(?<=[\u4e00-\u9fff])(?:以及|还有)(?=.*(?:多少|几|什么|哪|谁))", re.I)
 _RESPECTIVELY = re.compile(r"^(?P<frame>.*?(?:在|用在|花在)?)(?P<first>[\u4e00-\u9fffA-Za-z“”]{2,10}?)(?:和|与|跟|、|及|以及)(?P<second>[\u4e00-\u9fffA-Za-z“”]{2,10}?)(?:方面)?(?:都)?(?:分别|各自|各)(?P<asked>.+)$")
 _DEPENDS = re.compile(
     r"^(?:那么?|这|其中|另外|此外|然后|后来|结果|具体|他|她|它|咱|该|又|还|也|再|同样|之后|以后|接着|另一|剩下|是哪|是什么时候|是谁|为什么呢|哪一年|什么时候的?(?:事)?|多少(?:钱|人|户)?[?？]?$|谁(?:呢)?[?？]?$)"
@@ -32,13 +30,15 @@ def parts(question: str) -> list[str]:
     asking = [bool(asking_words(piece)) for piece in pieces]
     if sum(asking) < 2:  # noqa: PLR2004
         return [question]
-    found, lead = [], ""
+    found, lead, topic = [], "", ""
     for piece, asks in zip(pieces, asking, strict=True):
-        if asks:
-            found.append(f"{lead}{piece}")
-            lead = ""
-        else:
+        if not asks:
             lead += f"{piece},"
+            continue
+        words = asking_words(piece)
+        bare = len(piece) - len(words) <= 1
+        found.append(f"{topic if bare else lead}{piece}")
+        topic, lead = topic or f"{lead}{piece.removesuffix(words)}", ""
     return found
 
 
@@ -47,8 +47,7 @@ def depends_on_history(question: str) -> bool:
     return bool(_DEPENDS.search(fold(question)))
 
 
-@lru_cache(maxsize=1024)
-def _restated(question: str, previous: str) -> str:
+def restate(question: str, previous: str) -> str:
     """Return a question with what it takes over from the one before.
 
     A bare topic ("那教育呢?") is asked for what the former asked for; anything else is asked about its subject.
@@ -58,10 +57,3 @@ def _restated(question: str, previous: str) -> str:
     if topic and words and not asking_words(fold(question)) and not expected_kinds(fold(question)):
         return f"{topic['topic']}{words}"
     return f"{previous.rstrip('?？。 ')},{question}"
-
-
-def in_context(question: str, history: Sequence[str]) -> str:
-    """Return a question that stands by itself; `history` is oldest first."""
-    if not history or not depends_on_history(question):
-        return question
-    return _restated(question, in_context(history[-1], history[:-1]))

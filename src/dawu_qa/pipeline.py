@@ -10,11 +10,12 @@ from itertools import zip_longest
 from pathlib import Path
 
 from dawu_qa.config import QUESTION_LIMIT, Settings
-from dawu_qa.conversation import in_context, parts
+from dawu_qa.conversation import depends_on_history, parts, restate
 from dawu_qa.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError
 from dawu_qa.index import storage
 from dawu_qa.index.build import build_index
 from dawu_qa.reader.answerability import Answerability, Judgement, Thresholds
+from dawu_qa.reader.questions import asked_count
 from dawu_qa.reader.ranking import Ranked, Ranker
 from dawu_qa.retrieval.fusion import Fusion, Retrieved
 from dawu_qa.retrieval.mending import Mender
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 _SUGGESTIONS = 3
 _STARTERS = 6
+#: Kinds of which a question may want several: "哪两个方案".
+_SEVERAL = frozenset({"document", "quote", "rank", "date"})
 
 
 @dataclass(frozen=True)
@@ -139,8 +142,8 @@ class QAPipeline:
             return Explanation(question, question, (), self.thresholds, Answer(question, "small_talk", "", (), None, (), 0.0))
         standalone, readings = self._in_context(question, history)
         confidence = min(reading.judgement.correct for reading in readings)
-        band = self._band(min(reading.judgement.grounded for reading in readings))
-        spans = tuple(dict.fromkeys(self._span(reading) for reading in readings)) if band == "answer" else ()
+        band = self._band(_grounded(readings))
+        spans = tuple(dict.fromkeys(span for reading in readings for span in self._spans(reading))) if band == "answer" else ()
         answer = Answer(
             question=question,
             band=band,
@@ -153,33 +156,47 @@ class QAPipeline:
         )
         return Explanation(question, standalone, readings, self.thresholds, answer)
 
-    def read(self, question: str, *, previous: Sequence[int] = ()) -> Reading:
+    def read(self, question: str, *, last: str = "", previous: Reading | None = None) -> Reading:
         """Find the best candidate for one thing that is asked, and how sure it is.
 
         Args:
             question: It stands by itself and asks for one thing.
-            previous: Passages that the conversation was about.
+            last: The question as it was asked, where the former takes something over from those before it.
+            previous: What was found for the question before: its answer is not asked for again.
         """
-        query = Query.of(self._mender.mend(question), self.encoder)
-        retrieved = self._fusion.retrieve(query, previous=previous)
-        ranked = self._ranker.rank(retrieved)
+        query = Query.of(self._mender.mend(question), self.encoder, last=self._mender.mend(last) if last else "")
+        retrieved = self._fusion.retrieve(query, previous=previous.retrieved.ranking[:1] if previous else ())
+        ranked = self._ranker.rank(retrieved, known=[previous.ranked.candidates[0].span] if previous else ())
         signals = self._answerability.features(retrieved, ranked)
         return Reading(query, retrieved, ranked, signals, self._answerability.judge(signals))
 
     def _in_context(self, question: str, history: Sequence[str]) -> tuple[str, tuple[Reading, ...]]:
         """Read a question, by itself or (where it leaves something out) with what was asked before."""
-        restated = in_context(question, history)
-        if restated != question:
-            previous = self.read(in_context(history[-1], history[:-1])).retrieved.ranking[:1]
-            return restated, (self.read(restated, previous=previous),)
-        pieces = parts(question)
-        readings = tuple(self.read(piece) for piece in pieces)
-        if len(readings) > 1 and min(reading.judgement.grounded for reading in readings) < self.thresholds.answer:
+        if history and depends_on_history(question):
+            return self._follow_up(question, history)
+        readings = tuple(self.read(piece) for piece in parts(question))
+        if len(readings) > 1 and _grounded(readings) < self.thresholds.answer:
             readings = (self.read(question),)
+        if history and _grounded(readings) < self.thresholds.answer:
+            restated, followed = self._follow_up(question, history)
+            if _grounded(followed) >= self.thresholds.answer:
+                return restated, followed
         return question, readings
 
-    def _span(self, reading: Reading) -> Span:
-        return reading.ranked.candidates[0].span
+    def _follow_up(self, question: str, history: Sequence[str]) -> tuple[str, tuple[Reading, ...]]:
+        """Read a question with what it takes over from those before it."""
+        before = self._in_context(history[-1], history[:-1])
+        restated = restate(question, before[0])
+        return restated, (self.read(restated, last=question, previous=before[1][0]),)
+
+    def _spans(self, reading: Reading) -> list[Span]:
+        """Return the answer's spans: the best candidate, or as many of its kind as were asked for, in order."""
+        best = reading.ranked.candidates[0]
+        count = asked_count(reading.query.asked)
+        if best.kind not in _SEVERAL or count == 1:
+            return [best.span]
+        alike = [candidate for candidate in reading.ranked.candidates if candidate.kind == best.kind][:count]
+        return [candidate.span for candidate in sorted(alike, key=lambda one: (one.span.source, one.span.start))]
 
     def _passages(self, readings: tuple[Reading, ...], top_k: int) -> tuple[ScoredPassage, ...]:
         """Return the best passages; where several things are asked, the best of each in turn."""
@@ -216,6 +233,10 @@ class QAPipeline:
             if len(found) == _SUGGESTIONS:
                 break
         return tuple(found)
+
+
+def _grounded(readings: tuple[Reading, ...]) -> float:
+    return min(reading.judgement.grounded for reading in readings)
 
 
 def check_question(question: str, top_k: int = 1) -> None:

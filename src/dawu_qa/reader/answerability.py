@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dawu_qa.folding import fold, pinyin
+from dawu_qa.folding import fold, split_pinyin
 from dawu_qa.index.contents import Catalogue
-from dawu_qa.reader.questions import expected_kinds
+from dawu_qa.quantities import amounts
+from dawu_qa.reader.places import places
+from dawu_qa.reader.questions import CUES, cues, expected_kinds
 from dawu_qa.reader import ranking
 from dawu_qa.reader.ranking import Ranked
 from dawu_qa.retrieval.fusion import Retrieved
@@ -19,13 +21,15 @@ FEATURES = (
     "bias", "fact_cosine", "fact_gap", "fact_margin", "top_fact", "question_gap", "question_cosine", "term_gap", "term_score", "no_questions",
     "sentence_cosine", "clause_late", "passage_late", "weakest_token", "weak_tokens",
     "coverage_text", "coverage_expanded", "unsupported_passage", "unsupported_corpus",
-    "foreign_year", "foreign_name", "foreign_number", "kind_missing", "kind_untold",
+    "foreign_year", "foreign_name", "foreign_number", "unread_latin", "kind_missing", "kind_untold",
+    "echo", "asked_value", "cue_share", *(f"cue_{name}" for name in CUES), *(f"lone_{name}" for name in CUES),
     "top_probability", "margin", "passage_margin", "agreement", "latin",
 )  # fmt: skip
 
+_ECHO, _ASKED_VALUE = ranking.FEATURES.index("echo"), ranking.FEATURES.index("asked_value")
 _FACT_GAP = ranking.FEATURES.index("fact_mean_gap")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
-_PLACE = re.compile(r"([\u4e00-\u9fff]{2,3}?)(?:省|市|县|区|镇|乡|村|州|自治区)")
+_LATIN = re.compile(r"[a-z]{4,}")
 _STOP = frozenset("的了是在有和与吗呢吧啊呀么什多少几哪谁怎样为何请问一下个这那都被把给对从到于及其之以上下里中后前时年月日不没大小")
 
 
@@ -67,7 +71,7 @@ class Answerability:
         self._texts = [fold(" ".join((*passage.headings, passage.text))) for passage in catalogue.passages]
         self._expanded = [fold(" ".join((text, *asked))) for text, asked in zip(self._texts, questions, strict=True)]
         self._all = " ".join(self._expanded)
-        self._all_pinyin = " ".join(pinyin(self._all))
+        self._cues = [[cues(fold(question)) for question in fact.questions] for fact in catalogue.facts]
         self._clause_passages = np.asarray([unit.passage for unit in catalogue.clauses], np.intp)
 
     def features(self, retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
@@ -106,10 +110,22 @@ class Answerability:
         signals["unsupported_passage"] = _missing(pairs, self._expanded[top.passage])
         signals["unsupported_corpus"] = _missing(pairs, self._all)
         text = self._texts[top.passage]
-        signals["foreign_year"] = float(any(year not in text for year in _YEAR.findall(query.folded)))
-        signals["foreign_name"] = float(any(self._is_foreign(name) for name in _PLACE.findall(query.folded)))
+        years = {*_YEAR.findall(query.folded), *(f"{amount:.0f}" for amount in amounts(query.folded) if 1900 <= amount <= 2100)}  # noqa: PLR2004
+        known_years = {f"{amount:.0f}" for amount in amounts(text)}
+        signals["foreign_year"] = float(any(year not in text and year not in known_years for year in years))
+        signals["foreign_name"] = float(any(self._is_foreign(name) for name in places(query.folded, query.text)))
+        signals["unread_latin"] = float(any(word not in self._all and len(split_pinyin(word)) > 1 for word in _LATIN.findall(query.folded)))
         signals["foreign_number"] = float(any(number not in text for number in re.findall(r"\d{2,}(?:\.\d+)?", query.folded)))
-        kinds = expected_kinds(query.folded)
+        signals["echo"] = float(ranked.features[0, _ECHO])
+        signals["asked_value"] = float(ranked.features[0, _ASKED_VALUE])
+        asked = cues(query.asked)
+        matched = self._cues[int(retrieved.facts.facts.argmax())] if self._cues else []
+        shares = {name: np.mean([name in own for own in matched]) if matched else 0.0 for name in CUES}
+        signals["cue_share"] = float(np.mean([asked == own for own in matched])) if matched else 0.0
+        for name in asked:
+            signals[f"cue_{name}"] = 1.0
+            signals[f"lone_{name}"] = float(1.0 - min(1.0, 3 * shares[name]))
+        kinds = expected_kinds(query.asked)
         signals["kind_missing"] = float(bool(kinds) and top.kind not in kinds)
         signals["kind_untold"] = float(not kinds)
         signals["top_probability"] = float(ranked.probabilities[0])
@@ -128,8 +144,8 @@ class Answerability:
         return Judgement(float(grounded), float(min(correct, grounded)))
 
     def _is_foreign(self, name: str) -> bool:
-        """Tell whether a place is named that neither the corpus nor its questions know, in letters or in sound."""
-        return name not in self._all and " ".join(pinyin(name)) not in self._all_pinyin
+        """Tell whether a place is named that neither the corpus nor the questions about it know."""
+        return name not in self._all
 
 
 def _content_pairs(folded: str) -> list[str]:

@@ -29,6 +29,7 @@ _PATTERNS = {
     "quote": re.compile(r"“[^“”]{1,40}”(?:(?:、|和|与)?“[^“”]{1,40}”)*(?:等)?"),
     "aside": re.compile(r"[(（][^()（）]{2,80}[)）]"),
 }
+_RANGE = re.compile(r"\d+(?:\.\d+)?[-—–~至]\d+(?:\.\d+)?(?:万|亿)?(?P<unit>[人名户个家项次天年亩元%])")
 _LIST_SEPARATOR = re.compile(r"、|以及|(?<=[\u4e00-\u9fff])[和与及](?=[\u4e00-\u9fff\d“《])")
 _QUANTITY_LIST = re.compile(r"\d[^,，。;；:：、()（）]{0,14}(?:(?:、|和|与|及)\d[^,，。;；:：、()（）]{0,14})+")
 #: Words after which a phrase of its own often begins, and before which one often ends.
@@ -89,6 +90,11 @@ def _sentence_spans(text: str, clauses: list[Span], sentence: Unit) -> Iterator[
     for match in _PATTERNS["period"].finditer(text):
         if not any(taken[match.start() : match.end()]):
             yield "period", match.start(), match.end(), None, ""
+    for match in _RANGE.finditer(text):
+        if not any(taken[match.start() : match.end()]):
+            taken[match.start() : match.end()] = [True] * (match.end() - match.start())
+            quantity = quantities(match.group())[-1]
+            yield _kind(quantity.kind, quantity.unit), match.start(), match.end(), quantity.value, quantity.unit
     for quantity in quantities(text):
         named = _inside(quantity.start, names) and not text[quantity.start].isdigit()
         if not named and not any(taken[quantity.start : quantity.end]) and (quantity.unit or quantity.value >= 1000):  # noqa: PLR2004

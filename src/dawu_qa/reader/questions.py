@@ -23,7 +23,7 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"什么时候|啥时候|何时|哪[一]?(?:年|天|月|日)|几(?:月|号|年)|多会儿|什么时间|什么日期|时间$|日期|年份|从.{0,3}年.{0,2}起|when\b|what (?:year|date|day|month|time)|which (?:year|date|day|month|days)|since what|几时|哪几(?:年|天)|哪两天|何年|什么年份",
         ("date", "period"),
     ),
-    (r"多久|多长时间|几年|多少年|任期|多少天|how long|term of|for how many years|连续.{0,3}年", ("period", "date")),
+    (r"多久|多长时间|(?<!哪)几年|多少年|任期|多少天|how long|term of|for how many years|连续.{0,3}年", ("period", "date")),
     (r"(?:多少|几多|几|多少个|总数|数量|个数|几个|几家|几项|几处|几所|几支|几次|几回|几种|有多少|几条)|how many|number of", ("count", "people", "household", "period")),
     (r"文件|方案|条例|规定|办法叫|制度叫|哪本|手册|what (?:plan|document|policy|scheme|book)|which (?:plan|document)", ("document", "quote", "phrase")),
     (r"谁|哪个人|哪位|叫什么名字|姓名|who\b|whom|whose|\bname of|什么人|什么职务|哪些人", ("name", "phrase", "people")),
@@ -40,10 +40,44 @@ _YES_NO = re.compile(r"(?:吗|么|没有|不是|与否|不成|没)[?？]?$|是�
 @lru_cache(maxsize=4096)
 def expected_kinds(folded: str) -> tuple[str, ...]:
     """Return the kinds of answers a folded question asks for, likeliest first; empty where its words do not tell."""
+    if is_yes_no(folded) and not _ASKING.search(_YES_NO.sub("", folded)):
+        return ("clause", "sentence", "phrase")
     for pattern, kinds in _COMPILED:
         if pattern.search(folded):
             return kinds
     return ()
+
+
+_CUES = {
+    "cause": re.compile(r"为什么|为啥|为何|为嘛|原因|理由|凭啥|凭什么|依据|成因|怎么会|\bwhy\b|reason|cause", re.I),
+    "procedure": re.compile(r"申请|办理|流程|手续|材料|窗口|报名|证明|条件|要求才|资格|怎么领|哪里领|去哪办|怎么办|联系|电话|网址|apply|application|procedure|document|eligib|require|sign up|contact|phone", re.I),
+    "naming": re.compile(r"名字|姓名|姓什么|姓啥|叫什么|叫啥|都是谁|名单|哪(?:几|两|三|四|五|六|七|八|九|十|些)?(?:个|家|位|名|条|项|所|座)|是哪|\bnames?\b|\bwhich\b|list of", re.I),
+    "meaning": re.compile(r"指的是|什么意思|啥意思|是指|含义|定义|什么叫|具体是|内容是|解释|代表什么|\bmeans?\b|\bmeaning\b|stand for|defin|explain", re.I),
+    "total": re.compile(r"总共|一共|合计|总额|总计|加起来|总数|总的|平均|人均|每户|每人|每个|户均|占|分别|各|total|average|altogether|per (?:household|person|capita|village)|each", re.I),
+    "future": re.compile(r"明年|后年|以后|将来|未来|接下来|下一步|今后|往后|打算|预计|计划|准备|还会|还要|目标|期满|\bwill\b|going to|plan|next|future|target|upcoming", re.I),
+    "past": re.compile(r"前年|去年|上个月|民国|清朝|解放前|古代|以前|过去|上届|前任|之前|原来|当年|刚才|昨天|今天|现在|目前|如今|\bnow\b|today|currently|former|previous|last year", re.I),
+    "superlative": re.compile(r"最[大多高少小低早晚好差快慢远]|第一(?:名|位|个|条)|哪家最|\b(?:most|largest|biggest|highest|best|least|smallest)\b", re.I),
+}
+CUES = tuple(_CUES)
+
+
+@lru_cache(maxsize=16384)
+def cues(folded: str) -> frozenset[str]:
+    """Return what a folded question is after beyond its kind: a cause, a procedure, a name, a meaning, a total, a time."""
+    return frozenset(name for name, pattern in _CUES.items() if pattern.search(folded))
+
+
+_COUNT_ASKED = re.compile(r"哪(?P<han>[两二三四五2-5])|(?:which|what) (?P<word>two|three|four|five)\b", re.I)
+_COUNTS = {"两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "two": 2, "three": 3, "four": 4, "five": 5}
+
+
+def asked_count(folded: str) -> int:
+    """Return how many answers a folded question asks for by number ("哪两个", "which three"), else 1."""
+    match = _COUNT_ASKED.search(folded)
+    if not match:
+        return 1
+    word = match["han"] or match["word"]
+    return int(word) if word.isdigit() else _COUNTS[word.lower()]
 
 
 _UNIT_ASKED = re.compile(r"(?:多少|几多|几)(?:个|十|百|千|万|亿)?(户|家|人次|人|名|位|亩|平方公里|次|回|天|年|所|座|支|处|项|条|个百分点|元|块)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,9 @@ from dawu_qa.index.contents import Catalogue
 from dawu_qa.index.storage import Index
 from dawu_qa.quantities import amounts
 from dawu_qa.reader.candidates import KINDS, Candidate, find_candidates
-from dawu_qa.reader.questions import asked_noun, asked_unit, expected_kinds
+from dawu_qa.reader.questions import asked_noun, asked_unit, cues, expected_kinds
 from dawu_qa.retrieval.fusion import Retrieved
-from dawu_qa.types import FloatArray
+from dawu_qa.types import FloatArray, Span
 
 #: Candidates are taken from this many of the best passages.
 READ_PASSAGES = 5
@@ -23,6 +23,7 @@ _LEFT_CONTEXT, _RIGHT_CONTEXT = 10, 10
 #: Over these differences in cosine, relative BM25 score and whitened cosine a vote for a fact falls to 1 / e.
 _COSINE_SCALE, _TERM_SCALE, _MEAN_SCALE = 0.01, 0.15, 0.08
 _LEAST_MASS = 1e-4
+_TITLE_LENGTH = 16
 _LEFT_TOKENS, _RIGHT_TOKENS = 6, 5
 
 FEATURES = (
@@ -30,7 +31,8 @@ FEATURES = (
     "fact_dense", "fact_terms", "fact_mean", "fact_mean_gap", "fact_mean_share", "no_fact", "sentence_fact",
     "kind_first", "kind_other", "kind_clash", "kind_untold",
     "window_late", "left_late", "right_late", "asked_unit", "asked_noun",
-    "left_overlap", "right_overlap", "inside_overlap", "asked_value", "length",
+    "left_overlap", "right_overlap", "inside_overlap", "asked_value", "echo", "length",
+    "left_two", "left_four", "right_two", "right_four", "title", "title_how", "long_how", "cue_match",
     *(f"is_{kind}" for kind in KINDS),
 )  # fmt: skip
 
@@ -61,14 +63,19 @@ class Ranker:
         self._clause_sentence = _clause_sentences(catalogue)
         self._windows = _windows(self.candidates, index)
         self._context = [_context(candidate, catalogue) for candidate in self.candidates]
+        self._folded = [fold(candidate.span.text) for candidate in self.candidates]
+        self._beside = [_beside(candidate, catalogue) for candidate in self.candidates]
+        self._title = np.asarray([_is_title(candidate, catalogue) for candidate in self.candidates])
+        self._fact_cues = [[cues(fold(question)) for question in fact.questions] for fact in catalogue.facts]
         self._values = [frozenset(amounts(fold(candidate.span.text))) for candidate in self.candidates]
         self._fact_rows = _fact_rows(catalogue, self.candidates)
         self._has_fact = np.isin(np.arange(len(self.candidates)), self._fact_rows[0])
 
-    def rank(self, retrieved: Retrieved, passages: list[int] | None = None) -> Ranked:
-        """Rank the candidates of the best passages (or of those named)."""
-        chosen = retrieved.ranking[:READ_PASSAGES] if passages is None else passages
-        at = np.flatnonzero(np.isin(self._passage, chosen))
+    def rank(self, retrieved: Retrieved, *, known: Collection[Span] = ()) -> Ranked:
+        """Rank the candidates of the best passages, but for those that are known already."""
+        at = np.flatnonzero(np.isin(self._passage, retrieved.ranking[:READ_PASSAGES]))
+        if known:
+            at = np.asarray([row for row in at if self.candidates[row].span not in known] or at)
         features = self.features(retrieved, at)
         scores = features @ self.weights
         order = np.argsort(-scores, kind="stable")
@@ -79,7 +86,7 @@ class Ranker:
     def features(self, retrieved: Retrieved, at: np.ndarray[Any, Any]) -> FloatArray:
         """Return the features of the candidates `at`, shape (len(at), len(FEATURES))."""
         query = retrieved.query
-        kinds = expected_kinds(query.folded)
+        kinds = expected_kinds(query.asked)
         columns: dict[str, Any] = {}
         columns["passage"] = (retrieved.score - retrieved.score.max())[self._passage[at]]
         clause_late = retrieved.clause_maxima.mean(axis=0)
@@ -96,7 +103,7 @@ class Ranker:
         columns["kind_untold"] = [not kinds and name in {"clause", "sentence"} for name in kind]
         for name, windows in self._windows.items():
             columns[name] = _centred(_window_late(retrieved.similarities, windows[at]))
-        units, noun = asked_unit(query.folded), frozenset(_pairs(asked_noun(query.folded)))
+        units, noun = asked_unit(query.asked), frozenset(_pairs(asked_noun(query.asked)))
         columns["asked_unit"] = [bool(units) and self.candidates[row].unit in units for row in at]
         columns["asked_noun"] = [len(noun & (self._context[row][0] | self._context[row][1])) / (1 + len(noun)) for row in at]
         terms = {term for term in query.terms if len(term) > 1}
@@ -104,7 +111,14 @@ class Ranker:
             columns[side] = [len(terms & self._context[row][place]) / (1 + len(self._context[row][place])) for row in at]
         asked = set(amounts(query.folded))
         columns["asked_value"] = [bool(asked & self._values[row]) for row in at]
+        columns["echo"] = [self._folded[row] in query.folded for row in at]
         columns["length"] = self._length[at]
+        for place, name in enumerate(("left_two", "left_four", "right_two", "right_four")):
+            columns[name] = [bool(beside := self._beside[row][place]) and beside in query.folded for row in at]
+        how = bool(kinds) and kinds[0] in {"clause", "sentence"}
+        columns["title"] = self._title[at]
+        columns["title_how"] = self._title[at] & how
+        columns["long_how"] = self._length[at] * how
         for number, name in enumerate(KINDS):
             columns[f"is_{name}"] = self._kind[at] == number
         return np.stack([np.asarray(columns[name], np.float32) for name in FEATURES], axis=1)
@@ -130,8 +144,13 @@ class Ranker:
         sentence = np.zeros(int(self._sentence.max()) + 1)
         np.maximum.at(sentence, self._sentence, mass["mean"])
         logs = {f"fact_{name}": np.log(np.maximum(mass[name][at], _LEAST_MASS)) for name in mass}
+        asked = cues(retrieved.query.asked)
+        alike = np.asarray([np.mean([bool(asked & own) if asked else not own for own in fact]) if fact else 0.0 for fact in self._fact_cues])
+        cue_match = np.zeros(len(self.candidates))
+        np.maximum.at(cue_match, self._fact_rows[0], alike[self._fact_rows[1]] if facts else 0.0)
         return {
             **logs,
+            "cue_match": cue_match[at],
             "fact_mean_gap": (nearest[at] - nearest.max()) * 5,
             "fact_mean_share": mass["mean"][at],
             "no_fact": ~self._has_fact[at],
@@ -222,6 +241,20 @@ def _context(candidate: Candidate, catalogue: Catalogue) -> tuple[frozenset[str]
     start, end = span.start - sentence.start, span.end - sentence.start
     parts = text[max(0, start - _LEFT_CONTEXT) : start], text[end : end + _RIGHT_CONTEXT], text[start:end]
     return tuple(frozenset(_pairs(fold(part))) for part in parts)  # type: ignore[return-value]
+
+
+def _beside(candidate: Candidate, catalogue: Catalogue) -> tuple[str, str, str, str]:
+    """Return the two and the four characters left and right of a candidate, within its sentence."""
+    span, sentence = candidate.span, catalogue.sentences[candidate.sentence].span
+    before = fold(sentence.text[: span.start - sentence.start])
+    behind = fold(sentence.text[span.end - sentence.start :])
+    return tuple(part if len(part) == size else "" for part, size in ((before[-2:], 2), (before[-4:], 4), (behind[:2], 2), (behind[:4], 4)))  # type: ignore[return-value]
+
+
+def _is_title(candidate: Candidate, catalogue: Catalogue) -> bool:
+    """Tell whether a candidate lies in a short sentence that opens a longer passage, like the name of an item."""
+    sentence, passage = catalogue.sentences[candidate.sentence].span, catalogue.passages[candidate.passage]
+    return sentence.start == passage.start and len(sentence.text) <= _TITLE_LENGTH and passage.end > sentence.end
 
 
 def _pairs(text: str) -> list[str]:

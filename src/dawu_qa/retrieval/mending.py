@@ -6,9 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 
+from dawu_qa.dictionary import words
 from dawu_qa.folding import fold, fold_in_place, split_pinyin
 
 _HAN_RUN = re.compile(r"[\u4e00-\u9fff]+")
@@ -46,9 +45,9 @@ class Mender:
         return self._mend_homophones(self._mend_pinyin(fold_in_place(question)))
 
     def _mend_pinyin(self, question: str) -> str:
-        words = _LATIN_WORD.findall(question)
-        readable = sum(len(word) for word in words if split_pinyin(word.lower()))
-        if not words or (not _HAN_RUN.search(question) and readable < _PINYIN_SHARE * sum(map(len, words))):
+        typed = _LATIN_WORD.findall(question)
+        readable = sum(len(word) for word in typed if split_pinyin(word.lower()))
+        if not typed or (not _HAN_RUN.search(question) and readable < _PINYIN_SHARE * sum(map(len, typed))):
             return question
         return _LATIN_PHRASE.sub(lambda match: self._read(match.group()), question)
 
@@ -57,17 +56,17 @@ class Mender:
 
         A phrase is several whole words, or lies within one.
         """
-        words = [(word, split_pinyin(word.lower())) for word in _LATIN_WORD.findall(typed)]
+        spelled = [(word, split_pinyin(word.lower())) for word in _LATIN_WORD.findall(typed)]
         out, at, found = [], 0, False
-        while at < len(words):
-            for stop in range(len(words), at, -1):
-                sounds = [sound for _, syllables in words[at:stop] for sound in syllables]
-                if all(syllables for _, syllables in words[at:stop]) and (read := self._read_sounds(sounds, whole=stop - at > 1)):
+        while at < len(spelled):
+            for stop in range(len(spelled), at, -1):
+                sounds = [sound for _, syllables in spelled[at:stop] for sound in syllables]
+                if all(syllables for _, syllables in spelled[at:stop]) and (read := self._read_sounds(sounds, whole=stop - at > 1)):
                     out.append(read)
                     at, found = stop, True
                     break
             else:
-                out.append(f" {words[at][0]} ")
+                out.append(f" {spelled[at][0]} ")
                 at += 1
         return "".join(out) if found else typed
 
@@ -101,12 +100,12 @@ class Mender:
 def _is_slip(question: str, at: int, known: str) -> bool:
     """Tell whether `known` was meant where the question has its homophone: what differs is part of no other word."""
     wrong = [at + place for place, character in enumerate(known) if question[at + place] != character]
-    if (len(known) == _SHORTEST and known not in _words()) or any(question[place] in _STANDS_ALONE for place in wrong):
+    if (len(known) == _SHORTEST and known not in words()) or any(question[place] in _STANDS_ALONE for place in wrong):
         return False
     if len(known) - len(wrong) >= _SURE:
         return True
     pairs = {question[start : start + 2] for place in wrong for start in (place - 1, place) if start >= 0}
-    return len(wrong) < len(known) and not any(pair in _words() for pair in pairs)
+    return len(wrong) < len(known) and not any(pair in words() for pair in pairs)
 
 
 def _phrases(texts: Iterable[str]) -> Counter[str]:
@@ -120,18 +119,8 @@ def _phrases(texts: Iterable[str]) -> Counter[str]:
 
 def _sounding(phrases: Counter[str]) -> dict[tuple[str, ...], str]:
     """Return the phrases by their sound; of those that sound alike a word before a fragment, then the commoner."""
-    ranked = sorted(phrases, key=lambda phrase: (phrase in _words(), phrases[phrase], phrase))
+    ranked = sorted(phrases, key=lambda phrase: (phrase in words(), phrases[phrase], phrase))
     return {_sounds(phrase): phrase for phrase in ranked}
-
-
-@cache
-def _words() -> frozenset[str]:
-    """Return the words of jieba's dictionary."""
-    spec = find_spec("jieba")
-    assert spec is not None
-    assert spec.origin is not None
-    with (Path(spec.origin).parent / "dict.txt").open(encoding="utf-8") as lines:
-        return frozenset(line.split(" ", 1)[0] for line in lines)
 
 
 def _sounds(phrase: str) -> tuple[str, ...]:

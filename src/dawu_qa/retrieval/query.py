@@ -19,12 +19,24 @@ class Query:
     text: str
     embedding: FloatArray = field(repr=False)
     tokens: FloatArray = field(repr=False)
+    last: str = ""
 
     @classmethod
-    def of(cls, text: str, encoder: Encoder) -> Query:
-        """Encode a question."""
+    def of(cls, text: str, encoder: Encoder, *, last: str = "") -> Query:
+        """Encode a question.
+
+        Args:
+            text: The question, with what it takes over from those before it.
+            encoder: Gives the vectors.
+            last: The question as it was asked, where that is less: it tells what kind of answer is wanted.
+        """
         encoded = encoder.encode_query([fold_in_place(text)])[0]
-        return cls(text, encoded.embedding, encoded.tokens)
+        return cls(text, encoded.embedding, encoded.tokens, last)
+
+    @cached_property
+    def asked(self) -> str:
+        """What was asked last, in simplified lower case."""
+        return fold(self.last or self.text)
 
     @cached_property
     def folded(self) -> str:

@@ -49,7 +49,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "chat.placeholder": ("请就原文内容提问", "Ask about the original"),
     "chat.send": ("发送", "Send"),
     "chat.stop": ("停止", "Stop"),
-    "chat.new": ("新对话", "Start anew"),
+    "chat.new": ("新对话", "New chat"),
     "chat.welcome": ("您好,想了解什么?", "Hello, what would you like to know?"),
     "chat.starters": ("可以这样问:", "For example:"),
     "chat.you": ("提问", "Question"),
