@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from dawu_qa.folding import fold
+from dawu_qa.quantities import amounts
 from dawu_qa.reader.questions import asking_words, expected_kinds
 
 _BREAK = re.compile(r"[,，;；?？。!！]+\s*(?:还有|以及|另外|and\s+|then\s+)?|\s+and\s+(?=how|when|what|who|where|which|why|since|in what)|(?<=[\u4e00-\u9fff])(?:以及|还有|、|和)?(?=(?:多少|几)(?:户|人|名|个|家|钱|亩))(?<=[户人个家名钱、和及有])(?<!有)|(?<=[\u4e00-\u9fff])(?:以及|还有)(?=.*(?:多少|几|什么|哪|谁))", re.I)
@@ -15,7 +16,19 @@ _DEPENDS = re.compile(
     r"|^(?:and|what about|how about|then|so|also|of (?:these|those|them|which))\b|\b(?:they|them|their|it|its|that|those|these|he|his|she|her|there)\b",
     re.I,
 )
+_CONTRAST = re.compile(r"不算|除去|除了|撇开|不包括|不含|不是问|(?:^|我)不是|不说|抛开|\b(?:not counting|apart from|besides|leaving aside|other than|except)\b", re.I)
+_CONTRASTED = re.compile(r"^(?:那|而|又|,)")
+_LEAST_QUESTION = 7
 _BARE_TOPIC = re.compile(r"^(?:那么?|and|what about|how about|那)?\s*[,，]?\s*(?P<topic>.{1,20}?)(?:方面|这块)?\s*(?:呢|呀|嘛)?[?？]*$", re.I)
+
+
+def without_contrast(question: str) -> str:
+    """Return a question without what it says it does not ask for: "不算企业的1.5亿,补贴落实了多少" asks for the latter."""
+    lead, comma, rest = question.partition(",") if "," in question else question.partition("，")
+    contrasts = _CONTRAST.search(fold(lead)) or (_CONTRASTED.match(fold(rest)) and amounts(fold(lead)))
+    if comma and contrasts and not asking_words(fold(lead)) and asking_words(fold(rest)) and len(fold(rest)) > _LEAST_QUESTION:
+        return rest
+    return question
 
 
 def parts(question: str) -> list[str]:
@@ -23,6 +36,7 @@ def parts(question: str) -> list[str]:
 
     "教育和饮水分别花了多少" gives one part for each; of "面积多大?什么时候退出的?" the second goes without its subject.
     """
+    question = without_contrast(question)
     folded = fold(question)
     if match := _RESPECTIVELY.match(folded):
         return [f"{match['frame']}{match[name]}{match['asked']}" for name in ("first", "second")]

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from dawu_qa.pipeline import QAPipeline, Reading
+    from dawu_qa.types import Answer, ScoredPassage
 
 #: How many characters an answer may hold beyond the gold words: a whole paragraph is not a short answer.
 SLACK = 12
@@ -129,3 +136,137 @@ def _sentence_at(context: str, answer: str) -> str:
     flat = " ".join(context.split())
     at = flat.find(" ".join(answer.split()))
     return next((flat[start:end] for start, end in sentences(flat) if start <= at < end), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a labelled question; `passage` and `short` are None where they do not apply."""
+
+    id: str
+    style: str
+    question: str
+    answerable: bool
+    near_miss: bool
+    answered: bool
+    passage: bool | None
+    short: bool | None
+    correct: bool
+    confidence: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The figures of a run, each with its 95 % interval, by style, by retriever, and how well it is calibrated."""
+
+    questions: int
+    figures: dict[str, tuple[float, float, float]]
+    styles: dict[str, tuple[float, int]]
+    ablation: dict[str, float]
+    reliability: list[tuple[float, float, int]]
+    calibration_error: float
+    errors: list[Outcome] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        return asdict(self)
+
+
+def evaluate(pipeline: QAPipeline, labelled: Sequence[Labelled]) -> Report:
+    """Ask every labelled question and report how it went."""
+    outcomes, readings = [], []
+    for one in labelled:
+        explained = pipeline.explain(one.question, history=one.context)
+        outcomes.append(judge(one, explained.answer))
+        if one.answerable and not one.need_all and explained.readings:
+            readings.append((one, explained.readings[0]))
+    picks: dict[str, list[bool]] = {
+        "correct": [one.correct for one in outcomes],
+        "passage@1": [one.passage for one in outcomes if one.passage is not None],
+        "short answer": [one.short for one in outcomes if one.short is not None],
+        "answerable answered": [one.answered for one in outcomes if one.answerable],
+        "answerable correct": [one.correct for one in outcomes if one.answerable],
+        "off-topic declined": [not one.answered for one in outcomes if not one.answerable and not one.near_miss],
+        "near-miss declined": [not one.answered for one in outcomes if one.near_miss],
+    }
+    styles = sorted({one.style for one in outcomes})
+    given = [one for one in outcomes if one.answered]
+    bins, error = reliability([one.confidence for one in given], [one.correct for one in given])
+    return Report(
+        len(outcomes),
+        {name: interval(values) for name, values in picks.items() if values},
+        {style: _share([one.correct for one in outcomes if one.style == style]) for style in styles},
+        ablation(pipeline, readings),
+        bins,
+        error,
+        [one for one in outcomes if not one.correct],
+    )
+
+
+def judge(labelled: Labelled, answer: Answer) -> Outcome:
+    """Compare an answer with its labels."""
+    passage = _passage_found(labelled, answer.passages) if labelled.answerable else None
+    short = _short_found(labelled, answer.text) if labelled.answerable and labelled.answers else None
+    correct = answer.answered and bool(passage) and short is not False if labelled.answerable else not answer.answered
+    return Outcome(
+        labelled.id, labelled.style, labelled.question, labelled.answerable, labelled.near_miss,
+        answer.answered, passage, short, correct, answer.confidence, answer.text,
+    )  # fmt: skip
+
+
+def _passage_found(labelled: Labelled, passages: Sequence[ScoredPassage]) -> bool:
+    texts = [scored.passage.text for scored in passages[:3]]
+    if not labelled.need_all:
+        return bool(texts) and labelled.stands_in(texts[0])
+    return all(any(holds(text, part) or holds(part, text) for text in texts) for part in labelled.evidence)
+
+
+def _short_found(labelled: Labelled, text: str) -> bool:
+    length = len(fold_words(text))
+    if labelled.need_all:
+        spare = sum(len(fold_words(answer)) + SLACK for answer in labelled.answers)
+        return all(holds(text, answer) for answer in labelled.answers) and length <= spare
+    return any(holds(text, answer) and length <= len(fold_words(answer)) + SLACK for answer in labelled.answers)
+
+
+def ablation(pipeline: QAPipeline, readings: Sequence[tuple[Labelled, Reading]]) -> dict[str, float]:
+    """Return passage@1 of each retriever alone, of the fusion without it, and of the whole fusion."""
+    passages, weights = pipeline.catalogue.passages, pipeline.fusion_weights
+    hits: dict[str, list[bool]] = {}
+    for labelled, reading in readings:
+        good = {at for at, passage in enumerate(passages) if labelled.stands_in(passage.text)}
+        retrieved = reading.retrieved
+        hits.setdefault("fused", []).append(retrieved.ranking[0] in good)
+        for name, feature in retrieved.features.items():
+            hits.setdefault(f"{name} alone", []).append(int(np.argmax(feature)) in good)
+            rest = retrieved.score - weights.get(name, 0.0) * feature
+            hits.setdefault(f"without {name}", []).append(int(np.argmax(rest)) in good)
+    return {name: round(float(np.mean(values)), 3) for name, values in hits.items()}
+
+
+def interval(values: Sequence[bool], *, samples: int = 1000) -> tuple[float, float, float]:
+    """Return a rate with its 95 % interval from bootstrap samples (Efron 1979), drawn with a fixed seed."""
+    array = np.asarray(values, float)
+    drawn = np.random.default_rng(0).choice(array, (samples, len(array))).mean(axis=1)
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return round(float(array.mean()), 3), round(float(low), 3), round(float(high), 3)
+
+
+def reliability(confidences: Sequence[float], correct: Sequence[bool], *, bins: int = 10) -> tuple[list[tuple[float, float, int]], float]:
+    """Return mean confidence, accuracy and count by bin, and the expected calibration error.
+
+    Source: Naeini, Cooper and Hauskrecht 2015.
+    """
+    found, error = [], 0.0
+    at = np.minimum((np.asarray(confidences) * bins).astype(int), bins - 1)
+    for number in range(bins):
+        inside = at == number
+        if inside.any():
+            mean, accuracy = float(np.asarray(confidences)[inside].mean()), float(np.asarray(correct, float)[inside].mean())
+            found.append((round(mean, 3), round(accuracy, 3), int(inside.sum())))
+            error += abs(mean - accuracy) * float(inside.mean())
+    return found, round(error, 4)
+
+
+def _share(values: Sequence[bool]) -> tuple[float, int]:
+    return round(float(np.mean(values)), 3), len(values)

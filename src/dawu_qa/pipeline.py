@@ -12,6 +12,7 @@ from pathlib import Path
 from dawu_qa.config import QUESTION_LIMIT, Settings
 from dawu_qa.conversation import depends_on_history, parts, restate
 from dawu_qa.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError
+from dawu_qa.figures import figures
 from dawu_qa.index import storage
 from dawu_qa.index.build import build_index
 from dawu_qa.reader.answerability import Answerability, Judgement, Thresholds
@@ -64,7 +65,8 @@ class QAPipeline:
         self.manifest = index.manifest
         self.encoder = encoder
         kind = "with_questions" if index.manifest.counts["questions"] > index.manifest.counts["metadata_questions"] else "text"
-        self._fusion = Fusion(index, weights.fusion[kind])
+        self.fusion_weights = weights.fusion[kind]
+        self._fusion = Fusion(index, self.fusion_weights)
         self._ranker = Ranker(index, weights.ranking[kind])
         self._answerability = Answerability(index.catalogue, weights.grounded[kind], weights.correct[kind])
         sources = [passage.text for passage in index.catalogue.passages] + [heading.text for heading in index.catalogue.headings]
@@ -104,7 +106,7 @@ class QAPipeline:
     @property
     def figures(self) -> tuple[Figure, ...]:
         """The quantities that the corpus states."""
-        return ()
+        return figures(self.catalogue)
 
     @property
     def starters(self) -> tuple[str, ...]:
