@@ -13,7 +13,7 @@ from dawu_qa.errors import (
     ServeError,
 )
 from dawu_qa.index.build import build_index
-from dawu_qa.pipeline import QAPipeline, ask
+from dawu_qa.pipeline import QAPipeline, ask, figures
 from dawu_qa.types import Answer, Document, Encoder, Figure, Passage, ScoredPassage, Span
 
 __all__ = [
@@ -37,4 +37,5 @@ __all__ = [
     "__version__",
     "ask",
     "build_index",
+    "figures",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -201,6 +202,18 @@ def evaluate(pipeline: QAPipeline, labelled: Sequence[Labelled]) -> Report:
         error,
         [one for one in outcomes if not one.correct],
     )
+
+
+def save_report(report: Report, pipeline: QAPipeline, folder: Path) -> Path:
+    """Write a report to a folder, named by the kind of index and the commit; return its path."""
+    commit = subprocess.run(  # noqa: S603
+        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607
+        capture_output=True, text=True, check=False, cwd=Path(__file__).parent,
+    )  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{pipeline.kind.replace('_', '-')}-{commit.stdout.strip() or 'unversioned'}.json"
+    path.write_text(json.dumps(report.as_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return path
 
 
 def judge(labelled: Labelled, answer: Answer) -> Outcome:

@@ -17,7 +17,7 @@ _RIGHT_BORDER = re.compile(r"[,，、。;；:：()（）“”]|\d|和|与|用�
 _LONGEST_NOUN = 16
 
 
-def figures(catalogue: Catalogue) -> tuple[Figure, ...]:
+def find_figures(catalogue: Catalogue) -> tuple[Figure, ...]:
     """Return the quantities of a catalogue's passages, in order; dates are none, ranks and durations are."""
     return tuple(_figure(candidate, catalogue) for candidate in find_candidates(catalogue) if candidate.kind in _KINDS and candidate.value is not None)
 

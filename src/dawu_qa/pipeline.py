@@ -12,7 +12,7 @@ from pathlib import Path
 from dawu_qa.config import QUESTION_LIMIT, Settings
 from dawu_qa.conversation import depends_on_history, parts, restate
 from dawu_qa.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError
-from dawu_qa.figures import figures
+from dawu_qa.figures import find_figures
 from dawu_qa.index import storage
 from dawu_qa.index.build import build_index
 from dawu_qa.reader.answerability import Answerability, Judgement, Thresholds
@@ -64,7 +64,7 @@ class QAPipeline:
         self.catalogue = index.catalogue
         self.manifest = index.manifest
         self.encoder = encoder
-        kind = "with_questions" if index.manifest.counts["questions"] > index.manifest.counts["metadata_questions"] else "text"
+        self.kind = kind = "with_questions" if index.manifest.counts["questions"] > index.manifest.counts["metadata_questions"] else "text"
         self.fusion_weights = weights.fusion[kind]
         self._fusion = Fusion(index, self.fusion_weights)
         self._ranker = Ranker(index, weights.ranking[kind])
@@ -106,7 +106,7 @@ class QAPipeline:
     @property
     def figures(self) -> tuple[Figure, ...]:
         """The quantities that the corpus states."""
-        return figures(self.catalogue)
+        return find_figures(self.catalogue)
 
     @property
     def starters(self) -> tuple[str, ...]:
@@ -294,8 +294,24 @@ def ask(question: str, *, history: Sequence[str] = (), top_k: int = 3, index_dir
         DawuQAError: The index or the encoder cannot be used; the message names the mend.
     """
     check_question(question, top_k)
+    return _opened(index_dir).ask(question, history=history, top_k=top_k)
+
+
+def figures(index_dir: str | Path | None = None) -> tuple[Figure, ...]:
+    """Return every quantity that the corpus states, in order.
+
+    Args:
+        index_dir: Default: DAWU_QA_INDEX, else the index of the corpus at hand.
+
+    Raises:
+        DawuQAError: The index or the encoder cannot be used; the message names the mend.
+    """
+    return _opened(index_dir).figures
+
+
+def _opened(index_dir: str | Path | None) -> QAPipeline:
     key = Path(index_dir).resolve() if index_dir is not None else None
     with _loading:
         if key not in _pipelines:
             _pipelines[key] = open_pipeline(index_dir)
-    return _pipelines[key].ask(question, history=history, top_k=top_k)
+        return _pipelines[key]

@@ -67,6 +67,7 @@ class Ranker:
         self._beside = [_beside(candidate, catalogue) for candidate in self.candidates]
         self._title = np.asarray([_is_title(candidate, catalogue) for candidate in self.candidates])
         self._fact_cues = [[cues(fold(question)) for question in fact.questions] for fact in catalogue.facts]
+        self._cue_matches: dict[frozenset[str], FloatArray] = {}
         self._values = [frozenset(amounts(fold(candidate.span.text))) for candidate in self.candidates]
         self._fact_rows = _fact_rows(catalogue, self.candidates)
         self._has_fact = np.isin(np.arange(len(self.candidates)), self._fact_rows[0])
@@ -144,10 +145,7 @@ class Ranker:
         sentence = np.zeros(int(self._sentence.max()) + 1)
         np.maximum.at(sentence, self._sentence, mass["mean"])
         logs = {f"fact_{name}": np.log(np.maximum(mass[name][at], _LEAST_MASS)) for name in mass}
-        asked = cues(retrieved.query.asked)
-        alike = np.asarray([np.mean([bool(asked & own) if asked else not own for own in fact]) if fact else 0.0 for fact in self._fact_cues])
-        cue_match = np.zeros(len(self.candidates))
-        np.maximum.at(cue_match, self._fact_rows[0], alike[self._fact_rows[1]] if facts else 0.0)
+        cue_match = self._cue_match(cues(retrieved.query.asked))
         return {
             **logs,
             "cue_match": cue_match[at],
@@ -156,6 +154,15 @@ class Ranker:
             "no_fact": ~self._has_fact[at],
             "sentence_fact": sentence[self._sentence[at]],
         }
+
+    def _cue_match(self, asked: frozenset[str]) -> FloatArray:
+        """Return how many of the questions for a candidate's fact are after the same as the query."""
+        if asked not in self._cue_matches:
+            alike = [np.mean([bool(asked & own) if asked else not own for own in fact]) if fact else 0.0 for fact in self._fact_cues]
+            match = np.zeros(len(self.candidates), np.float32)
+            np.maximum.at(match, self._fact_rows[0], np.asarray(alike, np.float32)[self._fact_rows[1]])
+            self._cue_matches[asked] = match
+        return self._cue_matches[asked]
 
 
 def _with_fact_answers(catalogue: Catalogue) -> tuple[Candidate, ...]:

@@ -37,16 +37,16 @@ class FactMatcher:
         questions = torch.from_numpy(index.vectors.embeddings["questions"]).double()
         owner = torch.from_numpy(np.asarray(index.catalogue.question_facts, np.int64))
         self._mean, self._whitening = _whitening(questions, owner, len(index.catalogue.facts))
-        self._facts = _unit(_group_means(self._whitened(questions), owner, len(index.catalogue.facts)))
-        self._unanswerable = self._whitened(torch.from_numpy(index.vectors.embeddings["unanswerable"]).double())
+        whitened = _unit((questions - self._mean) @ self._whitening)
+        unanswerable = torch.from_numpy(index.vectors.embeddings["unanswerable"]).double()
+        self._facts = _unit(_group_means(whitened, owner, len(index.catalogue.facts))).float()
+        self._unanswerable = _unit((unanswerable - self._mean) @ self._whitening).float()
+        self._mean, self._whitening = self._mean.float(), self._whitening.float()
 
     def scores(self, query: Query) -> FactScores:
         """Compare a query with all facts and all unanswerable questions."""
-        vector = self._whitened(torch.from_numpy(query.embedding).double()[None])[0]
-        return FactScores((self._facts @ vector).float().numpy(), (self._unanswerable @ vector).float().numpy())
-
-    def _whitened(self, embeddings: torch.Tensor) -> torch.Tensor:
-        return _unit((embeddings - self._mean) @ self._whitening)
+        vector = _unit((torch.from_numpy(query.embedding) - self._mean) @ self._whitening)
+        return FactScores((self._facts @ vector).numpy(), (self._unanswerable @ vector).numpy())
 
 
 def _whitening(questions: torch.Tensor, owner: torch.Tensor, facts: int) -> tuple[torch.Tensor, torch.Tensor]:

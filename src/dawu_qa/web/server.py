@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import logging
@@ -42,6 +43,19 @@ def build_app(source: Pipeline | PipelineSource, settings: WebSettings | None = 
     settings = settings or WebSettings()
     if not isinstance(source, PipelineSource):
         source = PipelineSource.of(source)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        # Where no event loop runs, Gradio opens one for each of its locks and closes none of them.
+        return asyncio.run(_assembled_in_loop(source, settings))
+    return _assembled(source, settings)
+
+
+async def _assembled_in_loop(source: PipelineSource, settings: WebSettings) -> FastAPI:
+    return _assembled(source, settings)
+
+
+def _assembled(source: PipelineSource, settings: WebSettings) -> FastAPI:
     store = FeedbackStore(settings.data_dir / FILE_NAME) if settings.feedback else None
     desk = Desk(source, Gate(settings.concurrency, settings.waiting, settings.questions_per_minute), store)
     app = FastAPI(

@@ -1,0 +1,282 @@
+"""The command line. Results go to standard output, progress and logs to standard error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dawu_qa.__about__ import __version__
+from dawu_qa.errors import DawuQAError
+
+if TYPE_CHECKING:
+    from dawu_qa.pipeline import Explanation
+    from dawu_qa.types import Answer, Span
+
+_index_option = click.option("--index", "index_dir", type=click.Path(path_type=Path), help="Folder of the index. [default: DAWU_QA_INDEX, else the own corpus's]")
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+class _Commands(click.Group):
+    """Turns the package's errors into one line and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (DawuQAError, ValueError) as error:
+            click.echo(f"dawu-qa: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.option("-v", "--verbose", is_flag=True, help="Log what happens to standard error.")
+def cli(*, verbose: bool) -> None:
+    """Ask an interview in your own words; get its exact words back, with the place they stand at."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("dawu_qa").setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+@cli.command()
+@_index_option
+@click.option("--corpus", "corpus_dir", type=click.Path(path_type=Path), help="Folder of the sources. [default: the own corpus]")
+@click.option("--encoder", "encoder_name", help="A sentence-transformers model on this machine, by name or folder.")
+@click.option("--force", is_flag=True, help="Build even if the index is up to date.")
+@_json_option
+def index(index_dir: Path | None, corpus_dir: Path | None, encoder_name: str | None, *, force: bool, as_json: bool) -> None:
+    """Build the index of a corpus folder."""
+    from dawu_qa.config import Settings
+
+    settings = Settings.from_environment()
+    target, corpus = index_dir or settings.index_dir, corpus_dir or settings.corpus_dir
+    from dawu_qa.index import storage
+
+    if not force and encoder_name is None and (manifest := _up_to_date(target, corpus)):
+        _print_manifest(manifest, target, as_json=as_json, note="up to date, nothing to do (--force builds it anew)")
+        return
+    from dawu_qa.encoder import SentenceTransformerEncoder
+    from dawu_qa.index.build import build_index
+
+    storage.corpus_checksums(corpus)  # an unusable corpus is reported before the encoder is loaded
+    encoder = SentenceTransformerEncoder(encoder_name) if encoder_name else None
+    manifest = build_index(corpus, target, encoder=encoder, progress=True)
+    _print_manifest(manifest, target, as_json=as_json, note="built")
+
+
+def _up_to_date(index_dir: Path, corpus_dir: Path) -> Any:
+    from dawu_qa.index import storage
+
+    try:
+        storage.load(index_dir, corpus_dir=corpus_dir)
+        return storage.read_manifest(index_dir)[0]
+    except DawuQAError:
+        return None
+
+
+def _print_manifest(manifest: Any, index_dir: Path, *, as_json: bool, note: str = "") -> None:
+    if as_json:
+        _print_json({"index": str(index_dir), "fingerprint": manifest.fingerprint, **asdict(manifest)})
+        return
+    click.echo(f"{index_dir}: {note}" if note else str(index_dir))
+    click.echo(f"  dawu_qa {manifest.package_version}, encoder {manifest.encoder} ({manifest.encoder_fingerprint})")
+    click.echo(f"  sources: {', '.join(manifest.corpus)}")
+    click.echo("  " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in manifest.counts.items()))
+
+
+@cli.command()
+@_index_option
+@_json_option
+def info(index_dir: Path | None, *, as_json: bool) -> None:
+    """Tell what is in the index, and whether it is up to date."""
+    from dawu_qa.config import Settings
+    from dawu_qa.index import storage
+
+    folder = index_dir or Settings.from_environment().index_dir
+    manifest, _ = storage.read_manifest(folder)
+    reason = storage.stale_reason(manifest, folder)
+    _print_manifest(manifest, folder, as_json=as_json, note=f"stale: {reason}; {storage.MEND}" if reason else "up to date")
+
+
+@cli.command()
+@click.argument("question")
+@click.option("--history", multiple=True, metavar="QUESTION", help="A question asked before; may be repeated, oldest first.")
+@click.option("--top-k", default=3, show_default=True, type=click.IntRange(min=1), help="How many passages come with the answer.")
+@click.option("--explain", is_flag=True, help="Show what each stage made of the question.")
+@_index_option
+@_json_option
+def ask(question: str, history: tuple[str, ...], top_k: int, index_dir: Path | None, *, explain: bool, as_json: bool) -> None:
+    """Answer QUESTION with the exact words of the corpus, or decline it."""
+    from dawu_qa.pipeline import check_question, open_pipeline
+
+    check_question(question, top_k)
+    explained = open_pipeline(index_dir, progress=True).explain(question, history=history, top_k=top_k)
+    if as_json:
+        answer = {**asdict(explained.answer), "answered": explained.answer.answered}
+        _print_json({**answer, **({"explanation": _stages(explained)} if explain else {})})
+        return
+    _print_answer(explained.answer)
+    if explain:
+        click.echo(json.dumps(_stages(explained), ensure_ascii=False, indent=1))
+
+
+def _print_answer(answer: Answer) -> None:
+    if answer.band == "small_talk":
+        click.echo("您好!请问我这篇访谈里的事。")
+        return
+    if answer.answered:
+        click.echo(click.style(answer.text, bold=True))
+        if answer.sentence:
+            click.echo(f"  {_marked(answer.sentence, answer.spans)}")
+        passage = answer.passages[0].passage
+        place = " · ".join(passage.headings) or passage.source
+        click.echo(f"  — {place}({answer.spans[0].source} {answer.spans[0].start}–{answer.spans[0].end},把握 {answer.confidence:.0%})")
+    elif answer.band == "did_you_mean":
+        click.echo("没有把握。你是不是想问:")
+    else:
+        click.echo("这篇访谈里没有提到。")
+    if answer.suggestions:
+        click.echo("" if answer.band == "did_you_mean" else "相关问题:")
+        for suggestion in answer.suggestions:
+            click.echo(f"  {suggestion}")
+
+
+def _marked(sentence: Span, spans: tuple[Span, ...]) -> str:
+    """Return the sentence with the spans in it marked by 【】."""
+    inside = [span for span in spans if span.source == sentence.source and sentence.start <= span.start and span.end <= sentence.end]
+    text = sentence.text
+    for span in sorted(inside, key=lambda span: -span.start):
+        left, right = span.start - sentence.start, span.end - sentence.start
+        text = f"{text[:left]}【{text[left:right]}】{text[right:]}"
+    return "".join(text.split("\n"))
+
+
+def _stages(explained: Explanation) -> dict[str, Any]:
+    """Return what each stage made of a question as plain values, rounded."""
+    readings = []
+    for reading in explained.readings:
+        best = reading.retrieved.ranking[:3]
+        readings.append(
+            {
+                "searched": reading.query.text,
+                "folded": reading.query.folded,
+                "passages": [
+                    {
+                        "score": round(float(reading.retrieved.score[at]), 3),
+                        "retrievers": {name: round(float(scores[at]), 3) for name, scores in reading.retrieved.features.items()},
+                        "passage": at,
+                    }
+                    for at in best
+                ],
+                "candidates": [
+                    {"text": candidate.span.text, "kind": candidate.kind, "score": round(float(score), 3), "share": round(float(share), 3)}
+                    for candidate, score, share in zip(
+                        reading.ranked.candidates[:5], reading.ranked.scores[:5], reading.ranked.probabilities[:5], strict=True
+                    )
+                ],
+                "signals": {name: round(value, 3) for name, value in reading.signals.items() if value},
+                "grounded": round(reading.judgement.grounded, 3),
+                "correct": round(reading.judgement.correct, 3),
+            }
+        )
+    return {
+        "standalone": explained.standalone,
+        "readings": readings,
+        "thresholds": asdict(explained.thresholds),
+        "band": explained.answer.band,
+    }
+
+
+@cli.command()
+@click.option("--host", help="Address to listen on. [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on. [default: 7860]")
+@_index_option
+def serve(host: str | None, port: int | None, index_dir: Path | None) -> None:
+    """Open the chat page."""
+    from dawu_qa.web import serve as serve_page
+
+    serve_page(host, port, index_dir)
+
+
+@cli.command("eval")
+@click.argument("questions", type=click.Path(exists=True, dir_okay=False, path_type=Path), nargs=-1, required=True)
+@click.option("--save", type=click.Path(file_okay=False, path_type=Path), help="Folder to write the report to, named by method and commit.")
+@_index_option
+@_json_option
+def evaluate_command(questions: tuple[Path, ...], save: Path | None, index_dir: Path | None, *, as_json: bool) -> None:
+    """Measure the index on labelled QUESTIONS (JSON lines)."""
+    from dawu_qa.evaluation import evaluate, read_labelled, save_report
+    from dawu_qa.pipeline import open_pipeline
+
+    pipeline = open_pipeline(index_dir, progress=True)
+    report = evaluate(pipeline, [one for path in questions for one in read_labelled(path)])
+    if save:
+        click.echo(f"saved {save_report(report, pipeline, save)}", err=True)
+    if as_json:
+        _print_json(report.as_json())
+        return
+    for name, (rate, low, high) in report.figures.items():
+        click.echo(f"{name:22s} {rate:.3f}  [{low:.3f}, {high:.3f}]")
+    click.echo(f"{'calibration error':22s} {report.calibration_error:.3f}")
+    for title, rows in (("style", {name: f"{rate:.3f} ({count})" for name, (rate, count) in report.styles.items()}), ("passage@1", report.ablation)):
+        click.echo(title)
+        for name, value in rows.items():
+            click.echo(f"  {name:28s} {value}")
+    for outcome in report.errors:
+        click.echo(f"{outcome.id} [{outcome.style}] {outcome.question} -> {outcome.text or 'declined'}")
+
+
+@cli.command()
+@_index_option
+@_json_option
+def figures(index_dir: Path | None, *, as_json: bool) -> None:
+    """List every quantity that the corpus states."""
+    from dawu_qa.pipeline import figures as list_figures
+
+    found = list_figures(index_dir)
+    if as_json:
+        _print_json([asdict(figure) for figure in found])
+        return
+    for figure in found:
+        click.echo("\t".join((figure.span.text, f"{figure.value:.12g}", figure.unit, figure.counts, figure.period, figure.section)))
+
+
+@cli.group()
+def questions() -> None:
+    """Work on the questions that editors write beside a source."""
+
+
+@questions.command("check")
+@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_json_option
+def check_questions(source: Path, *, as_json: bool) -> None:
+    """Validate the questions beside SOURCE and print what they cover."""
+    from dawu_qa.corpus.check import check_sidecar
+
+    report = check_sidecar(source)
+    if as_json:
+        _print_json(asdict(report))
+    else:
+        click.echo(f"{report.facts} facts, {report.questions} questions, {report.unanswerable} unanswerable")
+        click.echo(f"{report.covered} of {report.sentences} sentences are asked about")
+        for problem in report.problems:
+            click.echo(f"problem: {problem}")
+    if report.problems:
+        raise DawuQAError(f"{len(report.problems)} problems in the questions of {source.name}; mend the lines above")
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def main(run: Callable[[], Any] = cli) -> None:
+    """Run the command line; output is UTF-8 whatever the locale."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    run()
