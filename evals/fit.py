@@ -69,7 +69,7 @@ def fit_softmax(groups: list[tuple[np.ndarray, np.ndarray]], names: tuple[str, .
     target = torch.tensor(np.concatenate([target / target.sum() for _, target in groups]), dtype=torch.float64)
     owner = torch.repeat_interleave(torch.arange(len(groups)), torch.tensor(sizes))
     raw = torch.zeros(len(names), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([raw], max_iter=60, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS([raw], max_iter=50, line_search_fn="strong_wolfe")
 
     def weights() -> torch.Tensor:
         return torch.nn.functional.softplus(raw) if positive else raw
@@ -187,7 +187,7 @@ def general(train: Path, folder: Path, encoder: SentenceTransformerEncoder) -> l
             continue
         for part, left_out in (("whole", False), ("without", True)):
             corpus = folder / f"{name}-{part}"
-            labelled = squad_corpus(train / f"{name}.json", corpus, paragraphs=120, questions=240, leave_out=left_out)
+            labelled = squad_corpus(train / f"{name}.json", corpus, paragraphs=80, questions=110, leave_out=left_out)
             build_index(corpus, folder / f"{name}-{part}-index", encoder=encoder)
             asked += ask_all(QAPipeline(storage.load(folder / f"{name}-{part}-index"), encoder), labelled)
     return asked

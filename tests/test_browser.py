@@ -283,3 +283,327 @@ def test_enter_that_ends_a_composition_does_not_send(opened, address):
     devtools.send("Input.insertText", {"text": "饮水花了多少"})
     page.press(BOX, "Enter")
     page.wait_for_selector(ANSWER)
+
+
+def test_a_vote_is_kept_for_the_editors_and_can_be_taken_back(opened, address, data_dir):
+    page = opened(address).page
+    ask(page, "搬迁了多少人?")
+    page.click(".dq-vote-up")
+    page.wait_for_selector('.dq-vote-up[aria-pressed="true"]')
+    assert "谢谢" in page.inner_text(".dq-thanks")
+    store = FeedbackStore(data_dir / FILE_NAME)
+    assert [(row["question"], row["vote"]) for row in store.votes()] == [("搬迁了多少人?", "up")]
+    assert json.loads(next(export_lines(store)))["answer"] == "8803户17830人"
+    page.reload()
+    page.wait_for_selector('.dq-vote-up[aria-pressed="true"]')
+    page.click(".dq-vote-figure")
+    page.wait_for_selector('.dq-vote-figure[aria-pressed="true"]')
+    assert [row["vote"] for row in store.votes()] == ["figure"]
+    page.click(".dq-vote-figure")
+    page.wait_for_selector('.dq-vote-figure[aria-pressed="false"]')
+    assert store.votes() == []
+
+
+def test_a_question_without_an_answer_is_kept_for_the_editors(opened, address, data_dir):
+    page = opened(address).page
+    ask(page, "县里有几座机场?")
+    kept = {row["question"] for row in FeedbackStore(data_dir / FILE_NAME).questions()}
+    assert "县里有几座机场?" in kept
+
+
+def test_an_answer_is_copied_as_it_reads(opened, address):
+    seen = opened(address)
+    seen.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    ask(seen.page, "饮水安全花了多少钱?")
+    seen.page.click(".dq-copy")
+    seen.page.wait_for_function("document.querySelector('.dq-thanks').textContent == '已复制'")
+    copied = seen.page.evaluate("navigator.clipboard.readText()")
+    assert copied.splitlines()[0].startswith(WATER)
+    assert "投入资金11665万元,解决了全县5.13万贫困人口" in copied
+    assert "&#" not in copied
+
+
+def test_an_error_is_told_in_the_language_of_the_page_and_the_chat_goes_on(
+    opened, pipeline, tmp_path, caplog
+):
+    with served(pipeline, WebSettings(data_dir=tmp_path)) as address:
+        page = opened(address).page
+        ask(page, "炸")
+        assert "出了点问题" in page.inner_text(ANSWER)
+        assert "secret" not in page.content()
+        ask_again = page.locator(ANSWER).count()
+        page.fill(BOX, "饮水安全花了多少钱?")
+        page.press(BOX, "Enter")
+        page.wait_for_selector(f"{ANSWER} strong")
+        assert ask_again == page.locator(ANSWER).count() == 1
+
+
+def test_a_busy_server_says_so_at_once(opened, tmp_path):
+    slow = FakePipeline()
+    with served(slow, WebSettings(data_dir=tmp_path, concurrency=1, waiting=0)) as address:
+        first, second = opened(address).page, opened(address, locale="en-US").page
+        slow.delay = 3.0
+        first.fill(BOX, "饮水安全花了多少钱?")
+        first.press(BOX, "Enter")
+        first.wait_for_timeout(300)
+        ask(second, "water?")
+        assert "Many people are asking" in second.inner_text(ANSWER)
+        first.wait_for_selector(f"{ANSWER} strong")
+        slow.delay = 0.0
+        second.click(".dq-retry .dq-ask")
+        second.wait_for_selector(f"{ANSWER} strong")
+
+
+def test_blank_and_overlong_questions_are_met_gently(opened, address, pipeline):
+    page = opened(address).page
+    asked = len(pipeline.asked)
+    page.fill(BOX, "   ")
+    page.press(BOX, "Enter")
+    page.wait_for_timeout(300)
+    assert page.locator(ANSWER).count() == 0
+    ask(page, "长" * 2001)
+    assert "太长" in page.inner_text(ANSWER)
+    assert len(pipeline.asked) == asked
+
+
+def test_a_long_conversation_shows_each_answer_from_its_beginning(opened, address):
+    page = opened(address, reduced_motion="reduce").page
+    for question in ("今天天气怎么样?", "饮水和教育各花了多少?", "主持人是谁?", "今天天气怎么样?"):
+        ask(page, question)
+    page.wait_for_timeout(300)
+    log, said = (
+        page.locator(selector).last.bounding_box()
+        for selector in ("#dq-chat [role=log]", '#dq-chat [data-testid="user"]')
+    )
+    assert log["y"] <= said["y"] <= log["y"] + 80 or page.locator(ANSWER).last.bounding_box()["y"] > log["y"]
+    assert page.evaluate("document.activeElement.tagName") == "TEXTAREA"
+
+
+def test_reduced_motion_moves_at_once(opened, address):
+    page = opened(address, reduced_motion="reduce").page
+    ask(page, "饮水安全花了多少钱?")
+    page.wait_for_selector(MARK)
+    assert in_view(page, MARK)
+
+
+def test_the_figures_are_sorted_filtered_saved_and_open_their_place(opened, address):
+    page = opened(address).page
+    page.click('#dq-tabs [role="tab"] >> nth=1')
+    page.wait_for_selector("#dq-table tbody tr")
+    assert page.inner_text("#dq-count") == "显示 5 / 5 项"
+    first = "#dq-table tbody tr:not([hidden]) >> nth=0"
+    page.click('#dq-table [data-sort="1"]')
+    assert "6118户" in page.inner_text(first)
+    page.click('#dq-table [data-sort="0"]')
+    page.click('#dq-table [data-sort="0"]')
+    assert "50.98亿元" in page.inner_text(first)
+    page.select_option("#dq-unit", "元")
+    page.fill("#dq-filter", "饮水")
+    assert page.inner_text("#dq-count") == "显示 1 / 5 项"
+    page.click(f"{first} >> td >> nth=3")
+    page.wait_for_selector(MARK)
+    assert page.inner_text(MARK) == WATER
+    page.click(".dq-bars a >> nth=0")
+    page.wait_for_function("document.querySelector('#dq-interview mark').textContent == '50.98亿元'")
+    with page.expect_download() as saved:
+        page.click("#dq-csv")
+    assert Path(saved.value.path()).read_text("utf-8-sig").startswith("数量,数值,单位")
+
+
+def test_the_language_can_be_switched_and_is_remembered(opened, address):
+    page = opened(f"{address}/?q={quote('饮水安全花了多少钱?')}").page
+    page.wait_for_selector(f"{ANSWER} strong")
+    page.click("#dq-language")
+    page.wait_for_function("document.documentElement.lang == 'en'")
+    page.wait_for_selector(".dq-note:has-text('Quoted from the Chinese original')")
+    assert "lang=" not in page.url
+    assert "q=" in page.url
+    page.reload()
+    page.wait_for_selector("#dq-language:has-text('中文')")
+
+
+WALK = """language => {
+  const other = language === 'zh' ? /[A-Za-z]{3,}/ : /[\\u3400-\\u9fff]/;
+  const own = language === 'zh' ? 'zh' : 'en';
+  const found = [];
+  const speaks = element => (element.closest('[lang]') || document.documentElement).lang;
+  const visible = element => element.checkVisibility && element.checkVisibility();
+  for (const element of document.body.querySelectorAll('*')) {
+    if (['SCRIPT', 'STYLE'].includes(element.tagName) || element.closest('svg') || !visible(element)) continue;
+    if (!speaks(element).startsWith(own)) continue;
+    const texts = [...element.childNodes].filter(node => node.nodeType === 3).map(node => node.data);
+    for (const name of ['aria-label', 'title', 'placeholder', 'alt']) if (element.hasAttribute(name)) texts.push(element.getAttribute(name));
+    for (const text of texts) if (other.test(text)) found.push(element.tagName + ': ' + text);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize(("language", "locale"), [("zh", "zh-CN"), ("zh", "zh-TW"), ("en", "en-US")])
+def test_no_text_is_left_untranslated(opened, address, language, locale):
+    page = opened(address, locale=locale).page
+    page.wait_for_selector(".dq-welcome")
+    allowed = {"SUMMARY: CSV", "A: 下载 CSV"}
+
+    def untranslated() -> set[str]:
+        page.wait_for_timeout(300)
+        return set(page.evaluate(WALK, language)) - allowed
+
+    assert not untranslated()
+    page.click(".dq-tools summary")
+    page.click(".dq-contents summary")
+    assert not {line for line in untranslated() if "one" not in line}
+    page.click(".dq-tools summary")
+    page.click(".dq-what >> nth=0")
+    for question in ("饮水和教育各花了多少?", "天气?", "饮水大概", "你好", "长" * 2001):
+        ask(page, question)
+        assert not untranslated()
+    page.click('#dq-tabs [role="tab"] >> nth=1')
+    page.wait_for_selector("#dq-table tbody tr")
+    assert not untranslated()
+    assert page.evaluate("document.title").count("·") == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_no_rule_of_accessibility_is_broken(opened, address, scheme, width, height):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = opened(address, width=width, height=height, color_scheme=scheme, reduced_motion="reduce").page
+    page.wait_for_selector(".dq-welcome")
+
+    def broken() -> list[str]:
+        page.wait_for_timeout(200)
+        found = axe.run(page).response["violations"]
+        return [f"{rule['id']}: {rule['nodes'][0]['html']}" for rule in found]
+
+    assert not broken()
+    ask(page, "饮水安全花了多少钱?")
+    assert not broken()
+    if width < 768:
+        page.click(".dq-cite")
+        assert not broken()
+        page.keyboard.press("Escape")
+    for question in ("今天天气怎么样?", "饮水大概"):
+        ask(page, question)
+        assert not broken()
+    page.click('#dq-tabs [role="tab"] >> nth=1')
+    page.wait_for_selector("#dq-table tbody tr")
+    assert not broken()
+
+
+def test_everything_is_reached_by_keyboard_with_a_name_and_a_visible_focus(opened, address):
+    page = opened(address, reduced_motion="reduce").page
+    ask(page, "饮水安全花了多少钱?")
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    reached = set()
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        at = page.evaluate(
+            """() => {
+              const element = document.activeElement;
+              if (!element || element === document.body) return null;
+              const style = getComputedStyle(element);
+              const name = element.getAttribute('aria-label') || element.innerText || element.title || element.placeholder || '';
+              return [element.id || element.className || element.tagName, name.trim(), style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2];
+            }"""
+        )
+        if at is None:
+            break
+        kind, name, ring = at
+        assert name, kind
+        assert ring, kind
+        reached.update(kind.split())
+    assert {
+        "dq-language",
+        "dq-cite",
+        "dq-copy",
+        "dq-vote",
+        "dq-ask",
+        "dq-what",
+        "dq-scroll",
+        "dq-new",
+    } <= reached
+
+
+def test_a_citation_and_an_offer_work_by_keyboard(opened, address):
+    page = opened(address, reduced_motion="reduce").page
+    ask(page, "饮水安全花了多少钱?")
+    page.focus(".dq-cite")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "dq-lit"
+    page.focus("#dq-interview .dq-cited .dq-what")
+    page.keyboard.press("Enter")
+    page.focus(".dq-offer .dq-ask")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelectorAll('.dq-answer').length == 2")
+
+
+def test_several_sources_have_a_picker_and_the_cited_one_opens(opened, pipeline, tmp_path):
+    second = parse("b.md", "# 桥梁访谈\n\n## 桥修好了吗?\n\n修好桥梁三座。\n")
+    both = FakePipeline([second, *pipeline.documents])
+    with served(both, WebSettings(data_dir=tmp_path)) as address:
+        page = opened(address).page
+        assert page.is_visible("#dq-interview article >> nth=0")
+        ask(page, "饮水安全花了多少钱?")
+        page.wait_for_selector(MARK)
+        assert page.is_visible("#dq-interview article >> nth=1")
+        assert page.input_value(".dq-picker") == "1"
+        page.select_option(".dq-picker", "0")
+        assert page.is_visible("text=修好桥梁三座")
+
+
+def test_an_index_that_was_rebuilt_is_taken_up_under_an_open_page(opened, pipeline, tmp_path):
+    current = ["one"]
+    document = pipeline.documents[0]
+    changed = parse(document.source, document.text.replace("\n\n2020年", "\n\n新加了一段。\n\n2020年", 1))
+    versions = {"one": FakePipeline([document], "one"), "two": FakePipeline([changed], "two")}
+    source = PipelineSource(lambda _: versions[current[0]], lambda: current[0])
+    with served(source, WebSettings(data_dir=tmp_path)) as address:
+        page = opened(address).page
+        ask(page, "饮水安全花了多少钱?")
+        assert page.locator("text=新加了一段").count() == 0
+        current[0] = "two"
+        page.wait_for_timeout(1100)
+        ask(page, "教育资助了多少?")
+        page.wait_for_selector("text=新加了一段")
+        page.click(".dq-cite >> nth=0")
+        page.wait_for_function(f"document.querySelector('#dq-interview mark')?.textContent == '{WATER}'")
+
+
+def test_the_page_works_behind_a_proxy_that_serves_it_in_a_folder(opened, pipeline, tmp_path):
+    with served(pipeline, WebSettings(data_dir=tmp_path, root_path="/qa"), folder="/qa") as address:
+        page = opened(f"{address}/qa/?lang=en").page
+        assert page.evaluate("document.documentElement.lang") == "en"
+        ask(page, "water?")
+        assert page.inner_text(f"{ANSWER} strong") == WATER
+        page.wait_for_selector(MARK)
+        page.click('#dq-tabs [role="tab"] >> nth=1')
+        page.wait_for_selector("#dq-table tbody tr")
+        with page.expect_download():
+            page.click("#dq-csv")
+
+
+def test_credentials_open_the_page(opened, pipeline, tmp_path):
+    settings = WebSettings(data_dir=tmp_path, credentials="editor:sesame")
+    with served(pipeline, settings) as address:
+        page = opened(address, http_credentials={"username": "editor", "password": "sesame"}).page
+        ask(page, "饮水安全花了多少钱?")
+        assert page.inner_text(f"{ANSWER} strong") == WATER
+
+
+@pytest.mark.model
+def test_the_real_pipeline_answers_in_the_page(opened, tmp_path_factory):
+    from dawu_qa.index.build import build_index
+    from dawu_qa.pipeline import QAPipeline
+    from web_pipeline import CORPUS
+
+    folder = tmp_path_factory.mktemp("index")
+    build_index(CORPUS, folder)
+    with served(QAPipeline.load(folder), WebSettings(data_dir=tmp_path_factory.mktemp("data"))) as address:
+        page = opened(address).page
+        ask(page, "饮水安全花了多少钱?")
+        assert WATER in page.inner_text(f"{ANSWER} strong")
+        page.wait_for_selector(MARK)
+        assert WATER in page.inner_text(MARK)
+        ask(page, "今天天气怎么样?")
+        assert "原文没有提到" in page.inner_text(f"{ANSWER} >> nth=1")

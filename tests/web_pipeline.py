@@ -105,9 +105,10 @@ class FakePipeline:
 
 
 @contextlib.contextmanager
-def served(source: object, settings: WebSettings) -> Iterator[str]:
-    """Serve the page on a free port and give its address."""
+def served(source: object, settings: WebSettings, *, folder: str = "") -> Iterator[str]:
+    """Serve the page on a free port, or as a proxy does that serves it in a folder, and give its address."""
     app = build_app(source if isinstance(source, PipelineSource) else PipelineSource.of(source), settings)  # type: ignore[arg-type]
+    app = _in_folder(app, folder) if folder else app
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1)
     )
@@ -124,3 +125,15 @@ def served(source: object, settings: WebSettings) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(10)
+
+
+def _in_folder(app, folder):
+    async def proxied(scope, receive, send):
+        if scope["type"] == "http":
+            if not scope["path"].startswith(f"{folder}/"):
+                raise AssertionError(f"outside of the folder: {scope['path']}")
+            path = scope["path"].removeprefix(folder)
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+        await app(scope, receive, send)
+
+    return proxied

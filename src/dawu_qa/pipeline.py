@@ -71,7 +71,8 @@ class QAPipeline:
         self._answerability = Answerability(index.catalogue, weights.grounded[kind], weights.correct[kind])
         sources = [passage.text for passage in index.catalogue.passages] + [heading.text for heading in index.catalogue.headings]
         self._mender = Mender(sources, index.catalogue.questions)
-        self.thresholds = Thresholds.for_costs(self.settings.wrong_costs, self.settings.unhelpful_costs, self.settings.question_costs)
+        costs = self.settings
+        self.thresholds = Thresholds.for_costs(wrong=costs.wrong_costs, unhelpful=costs.unhelpful_costs, right=costs.right_worth)
 
     @classmethod
     def load(cls, index_dir: str | Path, *, encoder: Encoder | None = None) -> QAPipeline:

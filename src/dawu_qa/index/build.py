@@ -11,7 +11,7 @@ import numpy as np
 
 from dawu_qa.corpus.folder import read_corpus
 from dawu_qa.index import storage
-from dawu_qa.index.contents import Catalogue, Vectors, clause_starts
+from dawu_qa.index.contents import GRAINS, Catalogue, Vectors, clause_starts
 from dawu_qa.types import EncodedText, Encoder, FloatArray
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def encode(catalogue: Catalogue, encoder: Encoder, *, progress: bool = False) ->
     with _Progress(sum(len(group) for group in texts.values()), shown=progress) as shown:
         passages = list(_encoded(encoder, "passages", texts["passages"], shown))
         embeddings["passages"] = _stack([text.embedding for text in passages], encoder.dim)
-        for grain in ("sentences", "clauses", "headings", "questions", "unanswerable"):
+        for grain in GRAINS[1:]:
             vectors = [text.embedding for text in _encoded(encoder, grain, texts[grain], shown)]
             embeddings[grain] = _stack(vectors, encoder.dim)
     tokens = np.concatenate([text.tokens for text in passages]).astype(np.float16)
@@ -76,7 +76,7 @@ def encode(catalogue: Catalogue, encoder: Encoder, *, progress: bool = False) ->
 
 def _encoded(encoder: Encoder, grain: str, texts: Sequence[str], shown: _Progress) -> Iterator[EncodedText]:
     """Encode the texts of a grain; headings and questions ask, the rest answers."""
-    asks = grain in {"headings", "questions", "unanswerable"}
+    asks = grain in {"headings", "questions", "unanswerable", "background"}
     for at in range(0, len(texts), _CHUNK):
         chunk = texts[at : at + _CHUNK]
         yield from encoder.encode_query(chunk) if asks else encoder.encode_passage(chunk)

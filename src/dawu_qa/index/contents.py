@@ -19,7 +19,7 @@ from dawu_qa.folding import fold_in_place
 from dawu_qa.types import Document, FloatArray, Passage, Span
 
 #: The grains that dense retrieval searches, each with vectors of its own.
-GRAINS = ("passages", "sentences", "clauses", "headings", "questions", "unanswerable")
+GRAINS = ("passages", "sentences", "clauses", "headings", "questions", "unanswerable", "background")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,7 @@ class Catalogue:
     @classmethod
     def of(cls, entries: list[Entry]) -> Catalogue:
         """Gather the entries of a corpus; metadata is asked for by the questions that ship with the package."""
-        table: dict[str, list[str]] = json.loads(
-            files("dawu_qa").joinpath("data/metadata_questions.json").read_text(encoding="utf-8")
-        )
+        table: dict[str, list[str]] = _shipped("metadata_questions")
         metadata = [fact for entry in entries for fact in metadata_facts(entry.document, table)]
         facts = metadata + [fact for entry in entries for fact in entry.sidecar.facts]
         unanswerable = dict.fromkeys(question for entry in entries for question in entry.sidecar.unanswerable)
@@ -121,6 +119,7 @@ class Catalogue:
             "headings": [fold_in_place(heading.text) for heading in self.headings],
             "questions": [fold_in_place(question) for question in self.questions],
             "unanswerable": [fold_in_place(question) for question in self.unanswerable],
+            "background": [fold_in_place(question) for question in _shipped("off_topic_questions")],
         }
 
     def _parts(self, split: Any) -> Iterator[Unit]:
@@ -143,6 +142,11 @@ class Vectors:
     tokens: FloatArray
     clause_starts: np.ndarray[Any, np.dtype[np.int64]]
     token_ends: np.ndarray[Any, np.dtype[np.int64]]
+
+
+def _shipped(name: str) -> Any:
+    """Return a list of questions that ships with the package; those off topic stand for all that no corpus is about."""
+    return json.loads(files("dawu_qa").joinpath(f"data/{name}.json").read_text(encoding="utf-8"))
 
 
 def clause_starts(catalogue: Catalogue, token_ends: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -34,7 +34,7 @@ from dawu_qa.index.lexical import lexical_corpora
 from dawu_qa.types import Block, Document, Encoder, Passage, Span
 
 #: Raised whenever the files of an index change their meaning.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MEND = "run `dawu-qa index`"
 _CURRENT, _MANIFEST, _LOCK, _PREFIX = "CURRENT", "manifest.json", ".lock", "generation-"
 

@@ -19,7 +19,7 @@ from dawu_qa.retrieval.fusion import Retrieved
 
 FEATURES = (
     "bias", "fact_cosine", "fact_gap", "fact_margin", "top_fact", "question_gap", "question_cosine", "term_gap", "term_score", "no_questions",
-    "sentence_cosine", "clause_late", "passage_late", "weakest_token", "weak_tokens",
+    "sentence_cosine", "background_cosine", "background_gap", "clause_late", "passage_late", "weakest_token", "weak_tokens",
     "coverage_text", "coverage_expanded", "unsupported_passage", "unsupported_corpus",
     "foreign_year", "foreign_name", "foreign_number", "unread_latin", "kind_missing", "kind_untold",
     "echo", "asked_value", "cue_share", *(f"cue_{name}" for name in CUES), *(f"lone_{name}" for name in CUES),
@@ -41,13 +41,15 @@ class Thresholds:
     did_you_mean: float
 
     @classmethod
-    def for_costs(cls, wrong: float, unhelpful: float, question: float) -> Thresholds:
-        """Derive the thresholds from what a wrong answer, an unhelpful decline and a needless counter-question cost.
+    def for_costs(cls, *, wrong: float, unhelpful: float, right: float) -> Thresholds:
+        """Derive the thresholds from what a wrong answer and an unhelpful decline cost and a right answer is worth.
 
-        With p the probability that the sentence tells the answer, answering costs (1 - p) * wrong and declining
-        p * unhelpful; offering near questions costs `question` in any case. The cheapest is chosen.
+        With p the probability that the sentence tells the answer, answering is worth p * right - (1 - p) * wrong and
+        declining -unhelpful; they are equal at p = (wrong - unhelpful) / (wrong + right). Offering near questions
+        helps where the answer is among them, and is no worse than declining from half of that on.
         """
-        return cls(wrong / (wrong + unhelpful), min(question / unhelpful, wrong / (wrong + unhelpful)))
+        answer = (wrong - unhelpful) / (wrong + right)
+        return cls(answer, answer / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,9 @@ class Answerability:
             signals["no_questions"] = 1.0
         top = ranked.candidates[0]
         signals["sentence_cosine"] = (float(units["sentences"].max()) - 0.85) * 10
+        background = float(units["background"].max()) if "background" in units else 0.85
+        signals["background_cosine"] = (background - 0.85) * 10
+        signals["background_gap"] = (max(float(units[grain].max()) for grain in ("sentences", "questions") if grain in units) - background) * 10
         late = retrieved.clause_maxima
         by_token = late[:, self._clause_passages == top.passage].max(axis=1)
         signals["clause_late"] = (float(late.mean(axis=0).max()) - 0.85) * 10

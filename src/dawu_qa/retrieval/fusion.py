@@ -62,7 +62,9 @@ class Fusion:
         self._dense = {
             grain: Dense(grain, index.dense[grain], group, count) for grain, group in groups.items() if index.dense[grain].ntotal
         }
-        self._unanswerable = Dense("unanswerable", index.dense["unanswerable"], [], 0) if index.dense["unanswerable"].ntotal else None
+        self._declining = {
+            grain: Dense(grain, index.dense[grain], [], 0) for grain in ("unanswerable", "background") if index.dense[grain].ntotal
+        }
         self._lexical = {name: Lexical(name, index.lexical[name], syllables=name == "pinyin") for name in ("text", "expanded", "pinyin")}
         self._question_terms = index.lexical.get("questions")
         self._late = LateInteraction(index)
@@ -73,8 +75,7 @@ class Fusion:
     def retrieve(self, query: Query, *, previous: Sequence[int] = ()) -> Retrieved:
         """Score all passages for a query; those that the conversation was about have a little more."""
         units = {grain: dense.unit_scores(query) for grain, dense in self._dense.items()}
-        if self._unanswerable:
-            units["unanswerable"] = self._unanswerable.unit_scores(query)
+        units |= {grain: dense.unit_scores(query) for grain, dense in self._declining.items()}
         similarities = self._late.similarities(query)
         maxima = self._late.clause_maxima(similarities)
         question_terms = lexical_scores(self._question_terms, query.terms) if self._question_terms else np.zeros(0, np.float32)
