@@ -56,7 +56,7 @@ def fold_of(fact: str) -> int:
 
 def ask_all(pipeline: QAPipeline, labelled: list[Labelled]) -> list[Asked]:
     return [
-        Asked(one, pipeline, pipeline.explain(one.question, history=one.context).readings[0].retrieved, fold_of(one.fact))
+        Asked(one, pipeline, pipeline.explain(one.question, history=one.context).readings[0].retrieved, fold_of(one.id if one.fact == "off-topic" else one.fact))
         for one in labelled
         if not one.need_all and not is_small_talk(one.question)
     ]

@@ -330,7 +330,7 @@ def test_an_error_is_told_in_the_language_of_the_page_and_the_chat_goes_on(
         page = opened(address).page
         ask(page, "炸")
         assert "出了点问题" in page.inner_text(ANSWER)
-        assert "secret" not in page.content()
+        assert "secret words" not in page.content()
         ask_again = page.locator(ANSWER).count()
         page.fill(BOX, "饮水安全花了多少钱?")
         page.press(BOX, "Enter")
@@ -451,9 +451,10 @@ def test_no_text_is_left_untranslated(opened, address, language, locale):
 
     assert not untranslated()
     page.click(".dq-tools summary")
-    page.click(".dq-contents summary")
     assert not {line for line in untranslated() if "one" not in line}
-    page.click(".dq-tools summary")
+    page.click(".dq-title")
+    page.click(".dq-contents summary")
+    assert not untranslated()
     page.click(".dq-what >> nth=0")
     for question in ("饮水和教育各花了多少?", "天气?", "饮水大概", "你好", "长" * 2001):
         ask(page, question)
@@ -496,7 +497,7 @@ def test_everything_is_reached_by_keyboard_with_a_name_and_a_visible_focus(opene
     ask(page, "饮水安全花了多少钱?")
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     reached = set()
-    for _ in range(80):
+    for _ in range(90):
         page.keyboard.press("Tab")
         at = page.evaluate(
             """() => {
@@ -508,7 +509,7 @@ def test_everything_is_reached_by_keyboard_with_a_name_and_a_visible_focus(opene
             }"""
         )
         if at is None:
-            break
+            continue
         kind, name, ring = at
         assert name, kind
         assert ring, kind

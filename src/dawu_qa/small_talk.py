@@ -10,10 +10,10 @@ _WORDS = (
     "你好|您好|大家好|哈喽|哈啰|嗨|嘿|喂|在吗|在不在|有人吗|早上好|上午好|中午好|下午好|晚上好|早安|晚安|午安|早|新年好|新年快乐|春节快乐|节日快乐|"
     "谢谢|多谢|感谢|谢了|谢啦|辛苦了|麻烦了|再见|拜拜|回头见|回见|下次见|明天见|好的|好|行|嗯|哦|知道了|明白了|了解了|收到|不客气|没事了?|对不起|不好意思|抱歉|"
     "你是谁|你叫什么(?:名字)?|你是(?:什么|机器)人|你(?:会|能)(?:做|干)?(?:什么|啥)|你是干(?:什么|嘛|啥)的|你吃(?:饭|了)[吗没]?了?|吃了吗|最近好吗|你好吗|很高兴认识你|"
-    "hi|hello|hey|hi there|hello there|good (?:morning|afternoon|evening|night|day)|thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx|bye|goodbye|good bye|bye bye|"
+    "哈{2,}|呵{2,}|嘿{2,}|嘻{2,}|(?:ha){2,}|lol|hi|hello|hey|hi there|hello there|good (?:morning|afternoon|evening|night|day)|thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx|bye|goodbye|good bye|bye bye|"
     "see you(?: later| soon| tomorrow)?|ok|okay|how are you(?: doing)?(?: today)?|who are you|what(?:'s| is) your name|what can you do|nice to meet you|nihao|ni hao|xiexie|xie xie|zaijian|zai jian|cheers|welcome"
 )
-_FILLER = r"(?:呀|啊|哦|哟|啦|呢|吧|吗|嘛|了|哈|的|你们?|您|大家|朋友们?|同志们?|小助手|助手|老师|啊?都|there|all|everyone|friend|非常|真的?|太|十分|很)"
+_FILLER = r"(?:的?(?:帮忙|帮助|解答|回答|支持)|呀|啊|哦|哟|啦|呢|吧|吗|嘛|了|哈|的|你们?|您|大家|朋友们?|同志们?|小助手|助手|老师|啊?都|there|all|everyone|friend|非常|真的?|太|十分|很)"
 _SMALL_TALK = re.compile(rf"{_FILLER}*(?:(?:{_WORDS}){_FILLER}*)+", re.I)
 
 

@@ -29,7 +29,7 @@ class Conversation:
             message
             for turn in turns
             for message in (
-                _said("user", literal(turn.question)),
+                _asked(turn.question),
                 _said("assistant", self.reply(turn, last=turn is turns[-1])),
             )
         ]
@@ -38,7 +38,7 @@ class Conversation:
         """Return a question with a word on why there is no answer now."""
         again = question_buttons((question,), self._say("notice.retry"), "retry") if retry else ""
         body = f'<div class="dq-answer dq-notice"><p class="dq-say">{literal(self._say(key, **fields))}</p>{again}</div>'
-        return [_said("user", literal(question[:200])), _said("assistant", body)]
+        return [_asked(question[:200]), _said("assistant", body)]
 
     def welcome(self) -> str:
         """Return what stands in the empty chat."""
@@ -97,8 +97,11 @@ class Conversation:
         )
 
     def _place(self, span: Span) -> str:
-        trail = " · ".join((self._say("answer.where"), *self.library.where(span)))
-        return f'<p class="dq-where">{literal(trail)}</p>'
+        return f'<p class="dq-where">{self._trail(span)}</p>'
+
+    def _trail(self, span: Span) -> str:
+        headings = "".join(f" · <span{language_of(each)}>{literal(each)}</span>" for each in self.library.where(span))
+        return f"{literal(self._say('answer.where'))}{headings}"
 
     def _cite(self, place: Span | None, number: int) -> str:
         if place is None:
@@ -129,8 +132,7 @@ class Conversation:
         nearest = self.library.locate(turn.nearest) if turn.nearest else None
         shown = ""
         if nearest:
-            trail = " · ".join((self._say("answer.where"), *self.library.where(nearest)))
-            shown = f'<p class="dq-where">{literal(self._say("answer.nearest"))} {literal(trail)} {self._cite(nearest, 1)}</p>'
+            shown = f'<p class="dq-where">{literal(self._say("answer.nearest"))} {self._trail(nearest)} {self._cite(nearest, 1)}</p>'
         return f'<p class="dq-say">{literal(self._say("answer.unsure"))}</p>{offered}{shown}'
 
     def _declined(self, turn: Turn, last: bool) -> str:  # noqa: FBT001
@@ -154,6 +156,10 @@ class Conversation:
         if not last:
             starters = ()
         return f'<p class="dq-say">{literal(self._say("answer.small_talk"))}</p>{question_buttons(starters, self._say("chat.starters"), "starters")}'
+
+
+def _asked(question: str) -> Message:
+    return _said("user", f'<span class="dq-question"{language_of(question)}>{literal(question)}</span>')
 
 
 def _said(role: str, content: str) -> Message:

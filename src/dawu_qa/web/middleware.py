@@ -62,10 +62,14 @@ _BODY_LIMIT = 1_000_000
 
 
 class Guard:
-    """Lets in who knows the credentials, to the paths that the page uses, with bodies of bounded size."""
+    """Lets in who knows the credentials, to the paths that the page uses, with bodies of bounded size.
 
-    def __init__(self, app: ASGIApp, credentials: str = "") -> None:
+    It comes first, and tells the others the folder (`root_path`) that a reverse proxy serves the page under.
+    """
+
+    def __init__(self, app: ASGIApp, credentials: str = "", root_path: str = "") -> None:
         self.app = app
+        self._root_path = root_path
         self._expected = base64.b64encode(credentials.encode()).decode() if credentials else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,6 +77,8 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
+        if self._root_path:
+            scope = {**scope, "root_path": self._root_path}
         path, headers = local_path(scope), Headers(scope=scope)
         refusal = self._refusal(path, headers)
         if refusal:

@@ -108,9 +108,11 @@ class Replies:
             return gr.skip(), gr.skip()
         turn = turns[at].voted("" if turns[at].vote == data["vote"] else data["vote"])
         turns[at] = turn
-        if self._desk.feedback:
-            self._desk.feedback.vote(turn.id, turn.question, turn.spans, turn.sentence, turn.vote)
         library = await self._desk.library()
+        if self._desk.feedback:
+            place = library.locate(turn.spans[0]) if turn.spans else None
+            sentence = turn.sentence or (library.sentence(place) if place else None)
+            self._desk.feedback.vote(turn.id, turn.question, turn.spans, sentence, turn.vote)
         return Conversation(library, language_of_request(request.headers)).messages(turns), to_browser(turns)
 
     async def _notice(

@@ -63,7 +63,6 @@ def _assembled(source: PipelineSource, settings: WebSettings) -> FastAPI:
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        root_path=settings.root_path,
         lifespan=_loading(source),
     )
     app.include_router(router(desk))
@@ -88,7 +87,7 @@ def _assembled(source: PipelineSource, settings: WebSettings) -> FastAPI:
     app.add_middleware(InLanguage, style=files["css"].name, script=files["js"].name)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=6)
     app.add_middleware(Headings)
-    app.add_middleware(Guard, credentials=settings.credentials)
+    app.add_middleware(Guard, credentials=settings.credentials, root_path=settings.root_path.rstrip("/"))
     return app
 
 

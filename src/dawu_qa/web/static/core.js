@@ -41,6 +41,8 @@ window.dawuPage = (() => {
 
   function fillAll() {
     if (!state.content) return;
+    /* Gradio writes a title of its own once it has loaded. */
+    if (document.title !== state.title) document.title = state.title;
     fill("dq-header", header());
     fill("dq-interview", state.content.interview);
   }
@@ -48,7 +50,7 @@ window.dawuPage = (() => {
   async function load() {
     try {
       state.content = await fetched("content");
-      document.title = [state.content.title, t("page.suffix")].filter(Boolean).join(" · ");
+      state.title = [state.content.title, t("page.suffix")].filter(Boolean).join(" · ");
       fillAll();
       if (state.shown) apply(state.shown);
     } catch (error) {
@@ -108,6 +110,14 @@ window.dawuPage = (() => {
     history.replaceState(null, "", now);
   }
 
+  /* The information panel lies over the page; a click beside it or Escape closes it. */
+  function closeAbout(event) {
+    const about = document.querySelector(".dq-tools details[open]");
+    if (about && (event.key === "Escape" || (event.type === "click" && !about.contains(event.target)))) about.open = false;
+  }
+
+  document.addEventListener("keydown", closeAbout);
+  document.addEventListener("click", closeAbout);
   document.addEventListener("click", (event) => {
     const target = event.target.closest && event.target.closest("button, a");
     if (!target) return;
