@@ -15,6 +15,7 @@ import json
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,11 @@ class Asked:
 
     @property
     def gold_passages(self) -> list[int]:
-        return [at for at, passage in enumerate(self.pipeline.catalogue.passages) if self.labelled.stands_in(passage.text)]
+        return [
+            at
+            for at, passage in enumerate(self.pipeline.catalogue.passages)
+            if self.labelled.stands_in(passage.text)
+        ]
 
 
 def fold_of(fact: str) -> int:
@@ -56,17 +61,26 @@ def fold_of(fact: str) -> int:
 
 def ask_all(pipeline: QAPipeline, labelled: list[Labelled]) -> list[Asked]:
     return [
-        Asked(one, pipeline, pipeline.explain(one.question, history=one.context).readings[0].retrieved, fold_of(one.id if one.fact == "off-topic" else one.fact))
+        Asked(
+            one,
+            pipeline,
+            pipeline.explain(one.question, history=one.context).readings[0].retrieved,
+            fold_of(one.id if one.fact == "off-topic" else one.fact),
+        )
         for one in labelled
         if not one.need_all and not is_small_talk(one.question)
     ]
 
 
-def fit_softmax(groups: list[tuple[np.ndarray, np.ndarray]], names: tuple[str, ...], *, l2: float, positive: bool) -> dict[str, float]:
+def fit_softmax(
+    groups: list[tuple[np.ndarray, np.ndarray]], names: tuple[str, ...], *, l2: float, positive: bool
+) -> dict[str, float]:
     """Fit weights so that each group's softmax puts its mass on the targets (rows of nonnegative target weights)."""
     sizes = [len(features) for features, _ in groups]
     features = torch.tensor(np.concatenate([features for features, _ in groups]), dtype=torch.float64)
-    target = torch.tensor(np.concatenate([target / target.sum() for _, target in groups]), dtype=torch.float64)
+    target = torch.tensor(
+        np.concatenate([target / target.sum() for _, target in groups]), dtype=torch.float64
+    )
     owner = torch.repeat_interleave(torch.arange(len(groups)), torch.tensor(sizes))
     raw = torch.zeros(len(names), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([raw], max_iter=50, line_search_fn="strong_wolfe")
@@ -78,7 +92,9 @@ def fit_softmax(groups: list[tuple[np.ndarray, np.ndarray]], names: tuple[str, .
         optimizer.zero_grad()
         scores = features @ weights()
         top = torch.full((len(groups),), -1e9, dtype=torch.float64).scatter_reduce(0, owner, scores, "amax")
-        mass = torch.zeros(len(groups), dtype=torch.float64).index_add(0, owner, torch.exp(scores - top[owner]))
+        mass = torch.zeros(len(groups), dtype=torch.float64).index_add(
+            0, owner, torch.exp(scores - top[owner])
+        )
         log_p = scores - top[owner] - torch.log(mass)[owner]
         # the log of the mass on all good rows, the better ones counting more
         good = torch.zeros(len(groups), dtype=torch.float64).index_add(0, owner, target * torch.exp(log_p))
@@ -91,7 +107,9 @@ def fit_softmax(groups: list[tuple[np.ndarray, np.ndarray]], names: tuple[str, .
 
 
 def fit_logistic(features: np.ndarray, target: np.ndarray, sample: np.ndarray, *, l2: float) -> np.ndarray:
-    x, y, w = (torch.tensor(array, dtype=torch.float64) for array in (features, target, sample / sample.sum()))
+    x, y, w = (
+        torch.tensor(array, dtype=torch.float64) for array in (features, target, sample / sample.sum())
+    )
     weights = torch.zeros(x.shape[1], dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
 
@@ -127,7 +145,15 @@ def ranking_group(one: Asked) -> tuple[np.ndarray, np.ndarray] | None:
     ranker = one.pipeline._ranker
     chosen = set(one.retrieved.ranking[: ranking.READ_PASSAGES]) | set(one.gold_passages[:1])
     at = np.flatnonzero(np.isin(ranker._passage, list(chosen)))
-    target = np.asarray([one.labelled.quality(ranker.candidates[row].span.text, ranker.catalogue.passages[ranker.candidates[row].passage].text) for row in at])
+    target = np.asarray(
+        [
+            one.labelled.quality(
+                ranker.candidates[row].span.text,
+                ranker.catalogue.passages[ranker.candidates[row].passage].text,
+            )
+            for row in at
+        ]
+    )
     if not target.any():
         return None
     return ranker.features(one.retrieved, at), target
@@ -151,9 +177,16 @@ def top_is_good(group: tuple[np.ndarray, np.ndarray], weights: dict[str, float])
 def main() -> int:
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("--labelled", type=Path, default=ROOT / "evals/labelled")
-    cli.add_argument("--train", type=Path, default=ROOT.parent / "shared/train", help="folder of SQuAD files (CMRC 2018, DRCD)")
+    cli.add_argument(
+        "--train",
+        type=Path,
+        default=ROOT.parent / "shared/train",
+        help="folder of SQuAD files (CMRC 2018, DRCD)",
+    )
     cli.add_argument("--dry-run", action="store_true")
-    cli.add_argument("--kind", choices=["with_questions", "text"], action="append", help="fit only this kind of index")
+    cli.add_argument(
+        "--kind", choices=["with_questions", "text"], action="append", help="fit only this kind of index"
+    )
     args = cli.parse_args()
     encoder = SentenceTransformerEncoder()
     labelled = [one for path in sorted(args.labelled.glob("*.jsonl")) for one in read_labelled(path)]
@@ -170,7 +203,10 @@ def main() -> int:
             report[kind] = fit_kind(kind, asked, weights)
     weights["provenance"] = {
         "command": "python evals/fit.py",
-        "labelled": {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in sorted(args.labelled.glob("*.jsonl"))},
+        "labelled": {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+            for path in sorted(args.labelled.glob("*.jsonl"))
+        },
         "general": "CMRC 2018 dev and trial, DRCD dev (CC BY-SA): the text weights only",
         "cross_validated": report,
     }
@@ -187,7 +223,9 @@ def general(train: Path, folder: Path, encoder: SentenceTransformerEncoder) -> l
             continue
         for part, left_out in (("whole", False), ("without", True)):
             corpus = folder / f"{name}-{part}"
-            labelled = squad_corpus(train / f"{name}.json", corpus, paragraphs=80, questions=110, leave_out=left_out)
+            labelled = squad_corpus(
+                train / f"{name}.json", corpus, paragraphs=80, questions=110, leave_out=left_out
+            )
             build_index(corpus, folder / f"{name}-{part}-index", encoder=encoder)
             asked += ask_all(QAPipeline(storage.load(folder / f"{name}-{part}-index"), encoder), labelled)
     return asked
@@ -198,34 +236,52 @@ def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str
     own = [one for one in asked if not one.labelled.general]
     yes = [one for one in asked if one.labelled.answerable and one.gold_passages]
     names = tuple(yes[0].retrieved.features)
-    fit_fusion = lambda groups: fit_softmax(groups, names, l2=0.002, positive=True)  # noqa: E731
+    fit_fusion = partial(fit_softmax, names=names, l2=0.002, positive=True)
     groups = fusion_groups(yes, names)
     hits = cross_validated(groups, [one.fold for one in yes], fit_fusion, top_is_good)
-    report: dict[str, Any] = {"passage@1": mean(hits, yes, general=False), "passage@1 general": mean(hits, yes, general=True)}
+    report: dict[str, Any] = {
+        "passage@1": mean(hits, yes, general=False),
+        "passage@1 general": mean(hits, yes, general=True),
+    }
     weights["fusion"][kind] = fit_fusion(groups)
     refuse(asked, weights["fusion"][kind])
 
     read = [(one, group) for one in yes if (group := ranking_group(one))]
     rank_groups = [group for _, group in read]
-    fit_ranking = lambda groups: fit_softmax(groups, ranking.FEATURES, l2=0.001, positive=False)  # noqa: E731
+    fit_ranking = partial(fit_softmax, names=ranking.FEATURES, l2=0.001, positive=False)
     folds = [one.fold for one, _ in read]
     right = cross_validated(rank_groups, folds, fit_ranking, top_is_good)
-    report["candidates hold an answer"] = round(len([1 for one, _ in read if not one.labelled.general]) / max(1, len([1 for one in yes if not one.labelled.general])), 3)
+    report["candidates hold an answer"] = round(
+        len([1 for one, _ in read if not one.labelled.general])
+        / max(1, len([1 for one in yes if not one.labelled.general])),
+        3,
+    )
     report["short answer"] = mean(right, [one for one, _ in read], general=False)
     report["short answer general"] = mean(right, [one for one, _ in read], general=True)
     weights["ranking"][kind] = fit_ranking(rank_groups)
 
-    fold_weights = [fit_ranking([group for group, own_fold in zip(rank_groups, folds, strict=True) if own_fold != fold]) for fold in range(FOLDS)]
+    fold_weights = [
+        fit_ranking([group for group, own_fold in zip(rank_groups, folds, strict=True) if own_fold != fold])
+        for fold in range(FOLDS)
+    ]
     rows, correct, grounded, fold_ids, notes = [], [], [], [], []
     for one in asked:
-        one.pipeline._ranker.weights = np.asarray([fold_weights[one.fold][name] for name in ranking.FEATURES], np.float32)
+        one.pipeline._ranker.weights = np.asarray(
+            [fold_weights[one.fold][name] for name in ranking.FEATURES], np.float32
+        )
         ranked = one.pipeline._ranker.rank(one.retrieved)
         signals = one.pipeline._answerability.features(one.retrieved, ranked)
         rows.append([signals[name] for name in answerability.FEATURES])
         top, catalogue = ranked.candidates[0], one.pipeline.catalogue
         passage, sentence = catalogue.passages[top.passage].text, catalogue.sentences[top.sentence].span.text
         correct.append(float(one.labelled.quality(top.span.text, passage) > 0))
-        grounded.append(float(one.labelled.answerable and one.labelled.stands_in(passage) and one.labelled.is_told_by(sentence)))
+        grounded.append(
+            float(
+                one.labelled.answerable
+                and one.labelled.stands_in(passage)
+                and one.labelled.is_told_by(sentence)
+            )
+        )
         fold_ids.append(one.fold)
         notes.append(one)
     x, f, w = np.asarray(rows), np.asarray(fold_ids), mixed_like_users(notes)
@@ -235,7 +291,9 @@ def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str
         for fold in range(FOLDS):
             fitted = fit_logistic(x[f != fold], target[f != fold], w[f != fold], l2=0.001)
             probabilities[name][f == fold] = 1 / (1 + np.exp(-x[f == fold] @ fitted))
-        weights[name][kind] = dict(zip(answerability.FEATURES, fit_logistic(x, target, w, l2=0.001).round(4).tolist(), strict=True))
+        weights[name][kind] = dict(
+            zip(answerability.FEATURES, fit_logistic(x, target, w, l2=0.001).round(4).tolist(), strict=True)
+        )
     report |= bands(notes, np.asarray(correct), probabilities, w)
     print(kind, len(own), json.dumps(report, ensure_ascii=False), file=sys.stderr)
     return report
@@ -244,20 +302,29 @@ def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str
 def mixed_like_users(asked: list[Asked]) -> np.ndarray:
     """Weigh the questions so that seven in ten are answerable, and of the others half are near misses."""
     shares = {"answerable": 0.7, "near": 0.15, "off": 0.15}
-    kinds = ["answerable" if one.labelled.answerable else "near" if one.labelled.near_miss else "off" for one in asked]
+    kinds = [
+        "answerable" if one.labelled.answerable else "near" if one.labelled.near_miss else "off"
+        for one in asked
+    ]
     base = np.asarray([0.3 if one.labelled.general else 1.0 for one in asked])
-    totals = {kind: sum(weight for own, weight in zip(kinds, base, strict=True) if own == kind) for kind in shares}
+    totals = {
+        kind: sum(weight for own, weight in zip(kinds, base, strict=True) if own == kind) for kind in shares
+    }
     return base * np.asarray([shares[kind] / totals[kind] for kind in kinds])
 
 
-def bands(asked: list[Asked], correct: np.ndarray, probabilities: dict[str, np.ndarray], weights: np.ndarray) -> dict[str, Any]:
+def bands(
+    asked: list[Asked], correct: np.ndarray, probabilities: dict[str, np.ndarray], weights: np.ndarray
+) -> dict[str, Any]:
     """Report what the out-of-fold probabilities do at a few thresholds, and how well they are calibrated."""
     own = np.asarray([not one.labelled.general for one in asked])
     yes = own & np.asarray([one.labelled.answerable for one in asked])
     near = own & np.asarray([one.labelled.near_miss for one in asked])
     off = own & ~yes & ~near
     found: dict[str, Any] = {
-        "ece": round(expected_calibration_error(probabilities["correct"][own], correct[own], weights[own]), 4),
+        "ece": round(
+            expected_calibration_error(probabilities["correct"][own], correct[own], weights[own]), 4
+        ),
         "right where answerable": round(float(correct[yes].mean()), 3),
     }
     for threshold in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 5 / 6, 0.9):
@@ -272,7 +339,9 @@ def bands(asked: list[Asked], correct: np.ndarray, probabilities: dict[str, np.n
     return found
 
 
-def expected_calibration_error(probabilities: np.ndarray, y: np.ndarray, weights: np.ndarray, bins: int = 10) -> float:
+def expected_calibration_error(
+    probabilities: np.ndarray, y: np.ndarray, weights: np.ndarray, bins: int = 10
+) -> float:
     """Return the mean distance of confidence and accuracy over bins (Naeini, Cooper and Hauskrecht 2015)."""
     at, total = np.minimum((probabilities * bins).astype(int), bins - 1), weights.sum()
     gaps = [abs((weights * (probabilities - y))[at == b].sum()) for b in range(bins)]

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from dawu_qa.pipeline import Explanation
     from dawu_qa.types import Answer, Span
 
-_index_option = click.option("--index", "index_dir", type=click.Path(path_type=Path), help="Folder of the index. [default: DAWU_QA_INDEX, else the own corpus's]")
+_index_option = click.option(
+    "--index",
+    "index_dir",
+    type=click.Path(path_type=Path),
+    help="Folder of the index. [default: DAWU_QA_INDEX, else the own corpus's]",
+)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
@@ -45,11 +50,20 @@ def cli(*, verbose: bool) -> None:
 
 @cli.command()
 @_index_option
-@click.option("--corpus", "corpus_dir", type=click.Path(path_type=Path), help="Folder of the sources. [default: the own corpus]")
-@click.option("--encoder", "encoder_name", help="A sentence-transformers model on this machine, by name or folder.")
+@click.option(
+    "--corpus",
+    "corpus_dir",
+    type=click.Path(path_type=Path),
+    help="Folder of the sources. [default: the own corpus]",
+)
+@click.option(
+    "--encoder", "encoder_name", help="A sentence-transformers model on this machine, by name or folder."
+)
 @click.option("--force", is_flag=True, help="Build even if the index is up to date.")
 @_json_option
-def index(index_dir: Path | None, corpus_dir: Path | None, encoder_name: str | None, *, force: bool, as_json: bool) -> None:
+def index(
+    index_dir: Path | None, corpus_dir: Path | None, encoder_name: str | None, *, force: bool, as_json: bool
+) -> None:
     """Build the index of a corpus folder."""
     from dawu_qa.config import Settings
 
@@ -58,7 +72,9 @@ def index(index_dir: Path | None, corpus_dir: Path | None, encoder_name: str | N
     from dawu_qa.index import storage
 
     if not force and encoder_name is None and (manifest := _up_to_date(target, corpus)):
-        _print_manifest(manifest, target, as_json=as_json, note="up to date, nothing to do (--force builds it anew)")
+        _print_manifest(
+            manifest, target, as_json=as_json, note="up to date, nothing to do (--force builds it anew)"
+        )
         return
     from dawu_qa.encoder import SentenceTransformerEncoder
     from dawu_qa.index.build import build_index
@@ -84,9 +100,13 @@ def _print_manifest(manifest: Any, index_dir: Path, *, as_json: bool, note: str 
         _print_json({"index": str(index_dir), "fingerprint": manifest.fingerprint, **asdict(manifest)})
         return
     click.echo(f"{index_dir}: {note}" if note else str(index_dir))
-    click.echo(f"  dawu_qa {manifest.package_version}, encoder {manifest.encoder} ({manifest.encoder_fingerprint})")
+    click.echo(
+        f"  dawu_qa {manifest.package_version}, encoder {manifest.encoder} ({manifest.encoder_fingerprint})"
+    )
     click.echo(f"  sources: {', '.join(manifest.corpus)}")
-    click.echo("  " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in manifest.counts.items()))
+    click.echo(
+        "  " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in manifest.counts.items())
+    )
 
 
 @cli.command()
@@ -100,17 +120,38 @@ def info(index_dir: Path | None, *, as_json: bool) -> None:
     folder = index_dir or Settings.from_environment().index_dir
     manifest, _ = storage.read_manifest(folder)
     reason = storage.stale_reason(manifest, folder)
-    _print_manifest(manifest, folder, as_json=as_json, note=f"stale: {reason}; {storage.MEND}" if reason else "up to date")
+    _print_manifest(
+        manifest, folder, as_json=as_json, note=f"stale: {reason}; {storage.MEND}" if reason else "up to date"
+    )
 
 
 @cli.command()
 @click.argument("question")
-@click.option("--history", multiple=True, metavar="QUESTION", help="A question asked before; may be repeated, oldest first.")
-@click.option("--top-k", default=3, show_default=True, type=click.IntRange(min=1), help="How many passages come with the answer.")
+@click.option(
+    "--history",
+    multiple=True,
+    metavar="QUESTION",
+    help="A question asked before; may be repeated, oldest first.",
+)
+@click.option(
+    "--top-k",
+    default=3,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many passages come with the answer.",
+)
 @click.option("--explain", is_flag=True, help="Show what each stage made of the question.")
 @_index_option
 @_json_option
-def ask(question: str, history: tuple[str, ...], top_k: int, index_dir: Path | None, *, explain: bool, as_json: bool) -> None:
+def ask(
+    question: str,
+    history: tuple[str, ...],
+    top_k: int,
+    index_dir: Path | None,
+    *,
+    explain: bool,
+    as_json: bool,
+) -> None:
     """Answer QUESTION with the exact words of the corpus, or decline it."""
     from dawu_qa.pipeline import check_question, open_pipeline
 
@@ -135,7 +176,9 @@ def _print_answer(answer: Answer) -> None:
             click.echo(f"  {_marked(answer.sentence, answer.spans)}")
         passage = answer.passages[0].passage
         place = " · ".join(passage.headings) or passage.source
-        click.echo(f"  — {place}({answer.spans[0].source} {answer.spans[0].start}–{answer.spans[0].end},把握 {answer.confidence:.0%})")
+        click.echo(
+            f"  — {place}({answer.spans[0].source} {answer.spans[0].start}–{answer.spans[0].end},把握 {answer.confidence:.0%})"
+        )
     elif answer.band == "did_you_mean":
         click.echo("没有把握。你是不是想问:")
     else:
@@ -148,7 +191,11 @@ def _print_answer(answer: Answer) -> None:
 
 def _marked(sentence: Span, spans: tuple[Span, ...]) -> str:
     """Return the sentence with the spans in it marked by 【】."""
-    inside = [span for span in spans if span.source == sentence.source and sentence.start <= span.start and span.end <= sentence.end]
+    inside = [
+        span
+        for span in spans
+        if span.source == sentence.source and sentence.start <= span.start and span.end <= sentence.end
+    ]
     text = sentence.text
     for span in sorted(inside, key=lambda span: -span.start):
         left, right = span.start - sentence.start, span.end - sentence.start
@@ -168,15 +215,26 @@ def _stages(explained: Explanation) -> dict[str, Any]:
                 "passages": [
                     {
                         "score": round(float(reading.retrieved.score[at]), 3),
-                        "retrievers": {name: round(float(scores[at]), 3) for name, scores in reading.retrieved.features.items()},
+                        "retrievers": {
+                            name: round(float(scores[at]), 3)
+                            for name, scores in reading.retrieved.features.items()
+                        },
                         "passage": at,
                     }
                     for at in best
                 ],
                 "candidates": [
-                    {"text": candidate.span.text, "kind": candidate.kind, "score": round(float(score), 3), "share": round(float(share), 3)}
+                    {
+                        "text": candidate.span.text,
+                        "kind": candidate.kind,
+                        "score": round(float(score), 3),
+                        "share": round(float(share), 3),
+                    }
                     for candidate, score, share in zip(
-                        reading.ranked.candidates[:5], reading.ranked.scores[:5], reading.ranked.probabilities[:5], strict=True
+                        reading.ranked.candidates[:5],
+                        reading.ranked.scores[:5],
+                        reading.ranked.probabilities[:5],
+                        strict=True,
                     )
                 ],
                 "signals": {name: round(value, 3) for name, value in reading.signals.items() if value},
@@ -204,11 +262,19 @@ def serve(host: str | None, port: int | None, index_dir: Path | None) -> None:
 
 
 @cli.command("eval")
-@click.argument("questions", type=click.Path(exists=True, dir_okay=False, path_type=Path), nargs=-1, required=True)
-@click.option("--save", type=click.Path(file_okay=False, path_type=Path), help="Folder to write the report to, named by method and commit.")
+@click.argument(
+    "questions", type=click.Path(exists=True, dir_okay=False, path_type=Path), nargs=-1, required=True
+)
+@click.option(
+    "--save",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write the report to, named by method and commit.",
+)
 @_index_option
 @_json_option
-def evaluate_command(questions: tuple[Path, ...], save: Path | None, index_dir: Path | None, *, as_json: bool) -> None:
+def evaluate_command(
+    questions: tuple[Path, ...], save: Path | None, index_dir: Path | None, *, as_json: bool
+) -> None:
     """Measure the index on labelled QUESTIONS (JSON lines)."""
     from dawu_qa.evaluation import evaluate, read_labelled, save_report
     from dawu_qa.pipeline import open_pipeline
@@ -223,7 +289,10 @@ def evaluate_command(questions: tuple[Path, ...], save: Path | None, index_dir: 
     for name, (rate, low, high) in report.figures.items():
         click.echo(f"{name:22s} {rate:.3f}  [{low:.3f}, {high:.3f}]")
     click.echo(f"{'calibration error':22s} {report.calibration_error:.3f}")
-    for title, rows in (("style", {name: f"{rate:.3f} ({count})" for name, (rate, count) in report.styles.items()}), ("passage@1", report.ablation)):
+    for title, rows in (
+        ("style", {name: f"{rate:.3f} ({count})" for name, (rate, count) in report.styles.items()}),
+        ("passage@1", report.ablation),
+    ):
         click.echo(title)
         for name, value in rows.items():
             click.echo(f"  {name:28s} {value}")
@@ -243,7 +312,18 @@ def figures(index_dir: Path | None, *, as_json: bool) -> None:
         _print_json([asdict(figure) for figure in found])
         return
     for figure in found:
-        click.echo("\t".join((figure.span.text, f"{figure.value:.12g}", figure.unit, figure.counts, figure.period, figure.section)))
+        click.echo(
+            "\t".join(
+                (
+                    figure.span.text,
+                    f"{figure.value:.12g}",
+                    figure.unit,
+                    figure.counts,
+                    figure.period,
+                    figure.section,
+                )
+            )
+        )
 
 
 @cli.group()
@@ -267,7 +347,9 @@ def check_questions(source: Path, *, as_json: bool) -> None:
         for problem in report.problems:
             click.echo(f"problem: {problem}")
     if report.problems:
-        raise DawuQAError(f"{len(report.problems)} problems in the questions of {source.name}; mend the lines above")
+        raise DawuQAError(
+            f"{len(report.problems)} problems in the questions of {source.name}; mend the lines above"
+        )
 
 
 def _print_json(value: Any) -> None:

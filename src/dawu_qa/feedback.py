@@ -89,7 +89,7 @@ class FeedbackStore:
             with self._connection(create=True) as connection:
                 connection.execute(statement, values)
                 connection.execute(
-                    f"DELETE FROM {table} WHERE rowid IN "  # noqa: S608 - the names are constants of this module
+                    f"DELETE FROM {table} WHERE rowid IN "  # noqa: S608
                     f"(SELECT rowid FROM {table} ORDER BY {_TABLES[table]} DESC LIMIT -1 OFFSET ?)",
                     (self._limit,),
                 )

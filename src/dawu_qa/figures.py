@@ -10,16 +10,24 @@ from dawu_qa.reader.candidates import Candidate, find_candidates
 from dawu_qa.types import Figure
 
 _KINDS = frozenset({"money", "people", "household", "count", "area", "percent", "period", "rank"})
-_PERIOD = re.compile(r"(?:\d{4}|[一二三四五六七八九〇]{4}|今|去|每).{0,12}?(?:以来|年度|上半年|年底|月底|期间|年|月|季度)|五年来|.{1,2}年来|截至目前|每(?:年|月|季度)")
+_PERIOD = re.compile(
+    r"(?:\d{4}|[一二三四五六七八九〇]{4}|今|去|每).{0,12}?(?:以来|年度|上半年|年底|月底|期间|年|月|季度)|五年来|.{1,2}年来|截至目前|每(?:年|月|季度)"
+)
 #: Where the noun to the left of a figure begins, and where the one to its right ends.
-_LEFT_BORDER = re.compile(r"[,，、。;；:：()（）和与]|了|共|已|用于|落实|投入|完成|建成|解决|安置|发放|开发|实施|吸纳和?带动|吸纳|销售|组织|安排|组建|每年|累计|有序|其中|为|达|辖|对|由|任期|均|分列|比去年")
+_LEFT_BORDER = re.compile(
+    r"[,，、。;；:：()（）和与]|了|共|已|用于|落实|投入|完成|建成|解决|安置|发放|开发|实施|吸纳和?带动|吸纳|销售|组织|安排|组建|每年|累计|有序|其中|为|达|辖|对|由|任期|均|分列|比去年"
+)
 _RIGHT_BORDER = re.compile(r"[,，、。;；:：()（）“”]|\d|和|与|用于|的|进行|牵头|就近|家门口|结对|发放|等|$")
 _LONGEST_NOUN = 16
 
 
 def find_figures(catalogue: Catalogue) -> tuple[Figure, ...]:
     """Return the quantities of a catalogue's passages, in order; dates are none, ranks and durations are."""
-    return tuple(_figure(candidate, catalogue) for candidate in find_candidates(catalogue) if candidate.kind in _KINDS and candidate.value is not None)
+    return tuple(
+        _figure(candidate, catalogue)
+        for candidate in find_candidates(catalogue)
+        if candidate.kind in _KINDS and candidate.value is not None
+    )
 
 
 def _figure(candidate: Candidate, catalogue: Catalogue) -> Figure:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import Any
 
 from dawu_qa.quantities import amounts
@@ -31,7 +32,9 @@ def fold_in_place(text: str) -> str:
     """Fold all but case, character by character, so that offsets stay: the result is as long as the text."""
     simplified = _to_simplified().convert(text)
     if len(simplified) != len(text):
-        simplified = "".join(_one_to_one(character, _to_simplified().convert(character)) for character in text)
+        simplified = "".join(
+            _one_to_one(character, _to_simplified().convert(character)) for character in text
+        )
     folded = (_one_to_one(character, unicodedata.normalize("NFKC", character)) for character in simplified)
     return "".join(" " if character.isspace() else character for character in folded)
 
@@ -57,13 +60,13 @@ def lexical_terms(text: str) -> list[str]:
 def pinyin_terms(text: str) -> list[str]:
     """Return the toneless syllables of a text, single and in pairs; pinyin typed in Latin letters counts alike."""
     syllables = [part for run in _RUN.findall(fold(text)) for part in _syllables(run)]
-    return syllables + [f"{left} {right}" for left, right in zip(syllables, syllables[1:], strict=False)]
+    return syllables + [f"{left} {right}" for left, right in pairwise(syllables)]
 
 
 def _syllables(run: str) -> list[str]:
     if _HAN.match(run):
         return pinyin(run)
-    return split_pinyin(run) or [run]
+    return list(split_pinyin(run)) or [run]
 
 
 @lru_cache(maxsize=65536)
@@ -98,9 +101,18 @@ def _all_syllables() -> frozenset[str]:
     from pypinyin import pinyin_dict
     from pypinyin.contrib.tone_convert import to_normal
 
-    readings = {reading for code, value in pinyin_dict.pinyin_dict.items() if 0x4E00 <= code <= 0x9FA5 for reading in value.split(",")}
+    readings = {
+        reading
+        for code, value in pinyin_dict.pinyin_dict.items()
+        if 0x4E00 <= code <= 0x9FA5
+        for reading in value.split(",")
+    }
     syllables = {to_normal(reading).replace("ü", "v") for reading in readings}
-    return frozenset(syllable for syllable in syllables if re.fullmatch(r"[a-z]{2,6}|[aeo]", syllable) and re.search(r"[aeiouv]", syllable))
+    return frozenset(
+        syllable
+        for syllable in syllables
+        if re.fullmatch(r"[a-z]{2,6}|[aeo]", syllable) and re.search(r"[aeiouv]", syllable)
+    )
 
 
 @cache

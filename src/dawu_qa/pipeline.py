@@ -64,15 +64,23 @@ class QAPipeline:
         self.catalogue = index.catalogue
         self.manifest = index.manifest
         self.encoder = encoder
-        self.kind = kind = "with_questions" if index.manifest.counts["questions"] > index.manifest.counts["metadata_questions"] else "text"
+        self.kind = kind = (
+            "with_questions"
+            if index.manifest.counts["questions"] > index.manifest.counts["metadata_questions"]
+            else "text"
+        )
         self.fusion_weights = weights.fusion[kind]
         self._fusion = Fusion(index, self.fusion_weights)
         self._ranker = Ranker(index, weights.ranking[kind])
         self._answerability = Answerability(index.catalogue, weights.grounded[kind], weights.correct[kind])
-        sources = [passage.text for passage in index.catalogue.passages] + [heading.text for heading in index.catalogue.headings]
+        sources = [passage.text for passage in index.catalogue.passages] + [
+            heading.text for heading in index.catalogue.headings
+        ]
         self._mender = Mender(sources, index.catalogue.questions)
         costs = self.settings
-        self.thresholds = Thresholds.for_costs(wrong=costs.wrong_costs, unhelpful=costs.unhelpful_costs, right=costs.right_worth)
+        self.thresholds = Thresholds.for_costs(
+            wrong=costs.wrong_costs, unhelpful=costs.unhelpful_costs, right=costs.right_worth
+        )
 
     @classmethod
     def load(cls, index_dir: str | Path, *, encoder: Encoder | None = None) -> QAPipeline:
@@ -122,7 +130,9 @@ class QAPipeline:
         return tuple(
             fact.questions[0]
             for fact in self.catalogue.facts
-            if fact.questions and fact.sentence.source == passage.source and passage.start <= fact.sentence.start < passage.end
+            if fact.questions
+            and fact.sentence.source == passage.source
+            and passage.start <= fact.sentence.start < passage.end
         )
 
     def ask(self, question: str, *, history: Sequence[str] = (), top_k: int = 3) -> Answer:
@@ -142,17 +152,25 @@ class QAPipeline:
         """Answer a question like `ask`, and tell what each stage made of it."""
         check_question(question, top_k)
         if is_small_talk(question):
-            return Explanation(question, question, (), self.thresholds, Answer(question, "small_talk", "", (), None, (), 0.0))
+            return Explanation(
+                question, question, (), self.thresholds, Answer(question, "small_talk", "", (), None, (), 0.0)
+            )
         standalone, readings = self._in_context(question, history)
         confidence = min(reading.judgement.correct for reading in readings)
         band = self._band(_grounded(readings))
-        spans = tuple(dict.fromkeys(span for reading in readings for span in self._spans(reading))) if band == "answer" else ()
+        spans = (
+            tuple(dict.fromkeys(span for reading in readings for span in self._spans(reading)))
+            if band == "answer"
+            else ()
+        )
         answer = Answer(
             question=question,
             band=band,
             text="；".join(span.text for span in spans),
             spans=spans,
-            sentence=self.catalogue.sentences[readings[0].ranked.candidates[0].sentence].span if spans else None,
+            sentence=self.catalogue.sentences[readings[0].ranked.candidates[0].sentence].span
+            if spans
+            else None,
             passages=self._passages(readings, top_k),
             confidence=confidence,
             suggestions=self._suggestions(readings[0].retrieved, spans),
@@ -167,7 +185,9 @@ class QAPipeline:
             last: The question as it was asked, where the former takes something over from those before it.
             previous: What was found for the question before: its answer is not asked for again.
         """
-        query = Query.of(self._mender.mend(question), self.encoder, last=self._mender.mend(last) if last else "")
+        query = Query.of(
+            self._mender.mend(question), self.encoder, last=self._mender.mend(last) if last else ""
+        )
         retrieved = self._fusion.retrieve(query, previous=previous.retrieved.ranking[:1] if previous else ())
         ranked = self._ranker.rank(retrieved, known=[previous.ranked.candidates[0].span] if previous else ())
         signals = self._answerability.features(retrieved, ranked)
@@ -199,7 +219,9 @@ class QAPipeline:
         if best.kind not in _SEVERAL or count == 1:
             return [best.span]
         alike = [candidate for candidate in reading.ranked.candidates if candidate.kind == best.kind][:count]
-        return [candidate.span for candidate in sorted(alike, key=lambda one: (one.span.source, one.span.start))]
+        return [
+            candidate.span for candidate in sorted(alike, key=lambda one: (one.span.source, one.span.start))
+        ]
 
     def _passages(self, readings: tuple[Reading, ...], top_k: int) -> tuple[ScoredPassage, ...]:
         """Return the best passages; where several things are asked, the best of each in turn."""
@@ -224,7 +246,7 @@ class QAPipeline:
             return ()
         found: list[str] = []
         seen: set[int] = set()
-        latin = retrieved.query.latin_share > 0.5  # noqa: PLR2004
+        latin = retrieved.query.latin_share > 0.5
         for at in scores.argsort()[::-1]:
             fact = int(self.catalogue.question_facts[at])
             answer = self.catalogue.facts[fact].answer or self.catalogue.facts[fact].sentence
@@ -278,7 +300,9 @@ _pipelines: dict[Path | None, QAPipeline] = {}
 _loading = threading.Lock()
 
 
-def ask(question: str, *, history: Sequence[str] = (), top_k: int = 3, index_dir: str | Path | None = None) -> Answer:
+def ask(
+    question: str, *, history: Sequence[str] = (), top_k: int = 3, index_dir: str | Path | None = None
+) -> Answer:
     """Answer a question with the exact words of the corpus, or decline it.
 
     The first call loads the index and the encoder (and builds the own corpus's index where it is missing or

@@ -68,9 +68,11 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     for match in _QUANTITY.finditer(text):
         number, scale, unit = match["number"], match["scale"] or "", match["unit"] or ""
         value = number_value(number)
-        if value is None or (not number[0].isdigit() and not unit and not scale and len(number) < 2):  # noqa: PLR2004
+        if value is None or (not number[0].isdigit() and not unit and not scale and len(number) < 2):
             continue
-        qualifier = "".join(match[part] or "" for part in ("before", "more", "after", "tail")).replace("个", "")
+        qualifier = "".join(match[part] or "" for part in ("before", "more", "after", "tail")).replace(
+            "个", ""
+        )
         value = round(value * _SCALES[scale], 6)
         found.append(Quantity(match.start(), match.end(), value, unit, qualifier, bool(match["ordinal"])))
     return tuple(found)

@@ -41,7 +41,12 @@ def check_sidecar(source: Path) -> SidecarReport:
     asked = [question for fact in sidecar.facts for question in fact.questions]
     total, covered = _coverage(document, sidecar.facts)
     return SidecarReport(
-        len(sidecar.facts), len(asked), len(sidecar.unanswerable), total, covered, tuple(_problems(sidecar.facts, sidecar.unanswerable))
+        len(sidecar.facts),
+        len(asked),
+        len(sidecar.unanswerable),
+        total,
+        covered,
+        tuple(_problems(sidecar.facts, sidecar.unanswerable)),
     )
 
 
@@ -49,7 +54,9 @@ def _problems(facts: tuple[Fact, ...], unanswerable: tuple[str, ...]) -> list[st
     answerable = Counter(fold(question) for fact in facts for question in set(fact.questions))
     problems = [f"asked twice: {question}" for question, count in answerable.items() if count > 1]
     twice = Counter(fold(question) for question in unanswerable)
-    problems += [f"listed twice as unanswerable: {question}" for question, count in twice.items() if count > 1]
+    problems += [
+        f"listed twice as unanswerable: {question}" for question, count in twice.items() if count > 1
+    ]
     problems += [f"both answerable and not: {question}" for question in twice if question in answerable]
     problems += [f"no question for: {fact.sentence.text}" for fact in facts if not fact.questions]
     return problems
@@ -57,7 +64,11 @@ def _problems(facts: tuple[Fact, ...], unanswerable: tuple[str, ...]) -> list[st
 
 def _coverage(document: Document, facts: tuple[Fact, ...]) -> tuple[int, int]:
     spans = [
-        (passage.start + start, passage.start + end) for passage in document.passages for start, end in sentences(passage.text)
+        (passage.start + start, passage.start + end)
+        for passage in document.passages
+        for start, end in sentences(passage.text)
     ]
-    covered = [any(fact.sentence.start < end and start < fact.sentence.end for fact in facts) for start, end in spans]
+    covered = [
+        any(fact.sentence.start < end and start < fact.sentence.end for fact in facts) for start, end in spans
+    ]
     return len(spans), sum(covered)

@@ -30,7 +30,9 @@ def source_files(corpus_dir: Path) -> list[Path]:
         CorpusError: There is no such folder, or no source in it.
     """
     if not corpus_dir.is_dir():
-        raise CorpusError(f"there is no corpus folder {corpus_dir}; create it and put the interviews (.txt, .md) there")
+        raise CorpusError(
+            f"there is no corpus folder {corpus_dir}; create it and put the interviews (.txt, .md) there"
+        )
     root = corpus_dir.resolve()
     files = sorted(
         path
@@ -42,7 +44,9 @@ def source_files(corpus_dir: Path) -> list[Path]:
         and path.resolve().is_relative_to(root)
     )
     if not files:
-        raise CorpusError(f"the corpus folder {corpus_dir} holds no source; put an interview (.txt or .md) there")
+        raise CorpusError(
+            f"the corpus folder {corpus_dir} holds no source; put an interview (.txt or .md) there"
+        )
     return files
 
 

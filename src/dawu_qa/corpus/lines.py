@@ -19,7 +19,9 @@ _QUESTION = re.compile(r"[?？][”’」』）)\"']*$")
 _HEADING_COLUMNS = 60
 _QUESTION_COLUMNS = 240
 
-_DATE = re.compile(r"^(?:(?:发布|发表)?(?:时间|日期)[:：]\s*)?(\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?(?:\s+\d{1,2}[:：]\d{2}(?::\d{2})?)?)$")
+_DATE = re.compile(
+    r"^(?:(?:发布|发表)?(?:时间|日期)[:：]\s*)?(\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?(?:\s+\d{1,2}[:：]\d{2}(?::\d{2})?)?)$"
+)
 _FIELDS = {
     "title": "标题|题目|title",
     "date": "发布时间|发表时间|访谈时间|时间|日期|date|published",
@@ -28,7 +30,10 @@ _FIELDS = {
     "host": "主持人|主持|采访者|采访|记者|host|interviewer",
 }
 _FIELD = re.compile(
-    r"^\s*(?:" + "|".join(f"(?P<{name}>{words})" for name, words in _FIELDS.items()) + r")\s*[:：]\s*(?P<value>\S.*?)\s*$", re.I
+    r"^\s*(?:"
+    + "|".join(f"(?P<{name}>{words})" for name, words in _FIELDS.items())
+    + r")\s*[:：]\s*(?P<value>\S.*?)\s*$",
+    re.I,
 )
 _CAPTION = re.compile(r"^(?:图\s*[丨|｜/:：\d]|图为|[▲△▼]|!\[|[(（]?(?:资料图|图片来源|摄影|供图|视频截图))")
 _PICTURE_LABEL = re.compile(r"^\S{0,8}(?:现场|合影|截图|剧照|资料图|示意图)$")
@@ -43,13 +48,20 @@ _FOOTER = re.compile(
     re.I,
 )
 _SUBSECTION = re.compile(r"^[(（][一二三四五六七八九十百]{1,3}[)）]\s*\S")
-_SECTION = re.compile(r"^(?:[一二三四五六七八九十]{1,3}、|第[一二三四五六七八九十\d]{1,3}[章节部分篇]+[\s、：:])\s*\S")
+_SECTION = re.compile(
+    r"^(?:[一二三四五六七八九十]{1,3}、|第[一二三四五六七八九十\d]{1,3}[章节部分篇]+[\s、：:])\s*\S"
+)
 _MARKER = re.compile(r"^(?:0\d|[1-9]\d?|[①-⑳]|[(（]\d{1,2}[)）])[.、．]?$")
 _ITEM = re.compile(r"^(?:\d{1,2}[.、．]\s*(?=\D)|[(（]\d{1,2}[)）]\s*|[①-⑳]\s*|[-*+]\s+)(?=\S)")
 _MARKDOWN_HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
 _BRACKET_SPEAKER = re.compile(r"^(?:【(?P<a>[^】\s]{1,12})】|\[(?P<b>[^\]\s]{1,12})\](?!\())[:：]?\s*")
-_SPEAKER = re.compile(r"^\*{0,2}(?P<name>[^\s:：,，。?？!！《“\"(（\d][^:：,，。?？!！《“\"]{0,15}?)\*{0,2}[:：]\*{0,2}\s*(?!//)")
-_ASKERS = re.compile(r"^(?:问|提问|主持人?|主持人\S*|记者|\S*记者|编者|网友|\S*网友|观众|听众|采访者?|访谈者|提问者|Q|host|interviewer|question|moderator|reporter)$", re.I)
+_SPEAKER = re.compile(
+    r"^\*{0,2}(?P<name>[^\s:：,，。?？!！《“\"(（\d][^:：,，。?？!！《“\"]{0,15}?)\*{0,2}[:：]\*{0,2}\s*(?!//)"
+)
+_ASKERS = re.compile(
+    r"^(?:问|提问|主持人?|主持人\S*|记者|\S*记者|编者|网友|\S*网友|观众|听众|采访者?|访谈者|提问者|Q|host|interviewer|question|moderator|reporter)$",
+    re.I,
+)
 _ANSWERERS = re.compile(r"^(?:答|答复|回答|回复|嘉宾\S*|受访者|受访人|A|answer|guest|interviewee)$", re.I)
 
 
@@ -154,7 +166,7 @@ def _page_header(lines: list[Line], *, markdown: bool) -> list[Line]:
     plain = [at for at in range(first) if not known[at] and not _CHROME.match(lines[at].text)]
     if not plain and first > 0:
         return lines
-    if plain and (len(plain) > 6 or any(lines[at].is_terminated for at in plain)):  # noqa: PLR2004
+    if plain and (len(plain) > 6 or any(lines[at].is_terminated for at in plain)):
         return lines
     found = list(lines)
     for at in range(first):
@@ -174,7 +186,9 @@ def _page_furniture(lines: list[Line]) -> list[Line]:
     body = [at for at, line in enumerate(lines) if line.kind == "text"]
     footer = next((at for at in body if _FOOTER.match(lines[at].text) and at > len(lines) // 4), len(lines))
     return [
-        replace(line, kind="chrome") if line.kind == "text" and (at >= footer or _CHROME.match(line.text)) else line
+        replace(line, kind="chrome")
+        if line.kind == "text" and (at >= footer or _CHROME.match(line.text))
+        else line
         for at, line in enumerate(lines)
     ]
 
@@ -256,5 +270,7 @@ def _may_head(line: Line, follower: Line | None) -> bool:
     if line.is_question:
         return follower.kind != "speaker"
     short = columns(line.text) <= _HEADING_COLUMNS and not line.is_terminated and not line.is_open
-    separate = line.after_blank and (follower.after_blank or follower.kind != "text" or columns(follower.text) > _HEADING_COLUMNS)
+    separate = line.after_blank and (
+        follower.after_blank or follower.kind != "text" or columns(follower.text) > _HEADING_COLUMNS
+    )
     return short and separate and not line.text.endswith((":", "：")) and not _OPEN.search(line.text)

@@ -57,7 +57,9 @@ class _Builder:
         start, end = self.paragraph[0].start, self.paragraph[-1].end
         self.paragraph = []
         self.blocks.append(Block("paragraph", start, end))
-        headings = tuple(text for _, text in sorted(self.headings.items())) + ((self.marker,) if self.marker else ())
+        headings = tuple(text for _, text in sorted(self.headings.items())) + (
+            (self.marker,) if self.marker else ()
+        )
         for left, right in _within_limit(self.text[start:end]):
             self.add_passage(start + left, start + right, headings)
 
@@ -75,7 +77,12 @@ def parse(source: str, text: str) -> Document:
     levels = sorted({line.level for line in lines if line.kind == "heading"})
     builder = _Builder(source, text)
     for line in lines:
-        _add(builder, line, level=1 + levels.index(line.level) if line.kind == "heading" else 0, markdown=markdown)
+        _add(
+            builder,
+            line,
+            level=1 + levels.index(line.level) if line.kind == "heading" else 0,
+            markdown=markdown,
+        )
     builder.close_paragraph()
     _add_metadata(builder)
     passages = sorted(builder.passages, key=lambda passage: passage.start)
@@ -86,7 +93,9 @@ def parse(source: str, text: str) -> Document:
 def _promote_title(lines: list[Line]) -> list[Line]:
     """Where no page header names a title, a heading that opens the file is it."""
     body = [at for at, line in enumerate(lines) if line.kind not in {"chrome", "metadata"}]
-    has_title = any(line.kind == "title" or (line.kind == "metadata" and line.label == "title") for line in lines)
+    has_title = any(
+        line.kind == "title" or (line.kind == "metadata" and line.label == "title") for line in lines
+    )
     if not body or has_title or lines[body[0]].kind != "heading" or lines[body[0]].is_question:
         return lines
     first = lines[body[0]]
@@ -192,7 +201,9 @@ def _add_metadata(builder: _Builder) -> None:
         if person.field not in builder.metadata:
             builder.metadata[person.field] = builder.span(person.name_start, person.end)
             office = builder.text[person.start : person.name_start].rstrip()
-            builder.metadata[f"{person.field}_office"] = builder.span(person.start, person.start + len(office))
+            builder.metadata[f"{person.field}_office"] = builder.span(
+                person.start, person.start + len(office)
+            )
     headings = (builder.metadata["title"].text,) if "title" in builder.metadata else ()
     for left, right in lines:
         if not any(start <= left and right <= end for start, end in bodies):

@@ -18,7 +18,9 @@ _OFFICE = (
     r"[\u4e00-\u9fff]{0,30}?(?:长|书记|主任|主席|委员|代表|会员|队员|教授|研究员|院士|专家|学者|老师|医生|经理|总裁|"
     r"董事|会长|负责人|发言人|主持人|记者|先生|女士)"
 )
-_PERSON = re.compile(rf"(?P<office>{_OFFICE})\s*(?P<name>{_NAME})(?=\s*(?:$|[,，。、;；!！)）]|围绕|就|与|和|为|来|做客|接受|介绍|谈))")
+_PERSON = re.compile(
+    rf"(?P<office>{_OFFICE})\s*(?P<name>{_NAME})(?=\s*(?:$|[,，。、;；!！)）]|围绕|就|与|和|为|来|做客|接受|介绍|谈))"
+)
 _INVITED = re.compile(r"(?:邀请(?:到了?|了)?|专访了?|对话|采访(?:到|了)|请到了?)\s*")
 _CAPTION_MARK = re.compile(r"^图\s*[丨|｜/:：]?\s*|^[▲△▼]\s*")
 _HOST = re.compile(r"主持人|记者")
@@ -54,4 +56,6 @@ def invited_guest(text: str, start: int, end: int) -> Person | None:
 
 
 def _person(field: str, match: re.Match[str], offset: int) -> Person:
-    return Person(field, offset + match.start("office"), offset + match.start("name"), offset + match.end("name"))
+    return Person(
+        field, offset + match.start("office"), offset + match.start("name"), offset + match.end("name")
+    )

@@ -58,7 +58,9 @@ def read_sidecar(path: Path, document: Document) -> Sidecar:
             else:
                 facts.append(_fact(entry, document))
         except (ValueError, RecursionError) as error:
-            message = "not valid JSON" if isinstance(error, json.JSONDecodeError | RecursionError) else str(error)
+            message = (
+                "not valid JSON" if isinstance(error, json.JSONDecodeError | RecursionError) else str(error)
+            )
             raise CorpusError(f"{path.name}, line {number}: {message}; mend or remove the line") from error
     return Sidecar(tuple(facts), tuple(unanswerable))
 
@@ -85,7 +87,9 @@ def _checked(entry: Any) -> dict[str, Any]:
     if not isinstance(entry, dict) or "sentence" not in entry:
         raise ValueError('a line is an object with "sentence" and "questions"')
     questions = entry.get("questions")
-    if not isinstance(questions, list) or not all(isinstance(question, str) and question.strip() for question in questions):
+    if not isinstance(questions, list) or not all(
+        isinstance(question, str) and question.strip() for question in questions
+    ):
         raise ValueError('"questions" is a list of texts that are not blank')
     for key in ("sentence", "answer"):
         if not isinstance(entry.get(key), str | None) or entry.get(key) == "":
@@ -103,10 +107,14 @@ def _fact(entry: dict[str, Any], document: Document) -> Fact:
     if answer and not found:
         raise ValueError("the answer does not stand in the sentence")
     wanted = found or whole
-    shared = [(max(wanted[0], passage.start), min(wanted[1], passage.end), passage) for passage in document.passages]
+    shared = [
+        (max(wanted[0], passage.start), min(wanted[1], passage.end), passage) for passage in document.passages
+    ]
     start, end, passage = max(shared, key=lambda part: part[1] - part[0])
     if start >= end or (found and (start, end) != found):
-        raise ValueError("the sentence stands in a part of the page that is not answered from (a button, a caption, a footer)")
+        raise ValueError(
+            "the sentence stands in a part of the page that is not answered from (a button, a caption, a footer)"
+        )
     place = max(whole[0], passage.start), min(whole[1], passage.end)
     return Fact(_span(document, place), _span(document, found) if found else None, tuple(entry["questions"]))
 

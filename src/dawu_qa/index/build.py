@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -53,7 +54,13 @@ def build_index(
             encoder = SentenceTransformerEncoder()
         vectors = encode(catalogue, encoder, progress=progress)
         manifest = storage.save(
-            folder, catalogue, vectors, encoder=encoder, corpus=checksums, corpus_dir=corpus_dir, with_sidecars=with_sidecars
+            folder,
+            catalogue,
+            vectors,
+            encoder=encoder,
+            corpus=checksums,
+            corpus_dir=corpus_dir,
+            with_sidecars=with_sidecars,
         )
     logger.info("built %s in %.1f s", index_dir, time.perf_counter() - began)
     return manifest
@@ -99,7 +106,7 @@ class _Progress:
         self._bar.set_postfix_str(grain)
         self._bar.update(count)
 
-    def __enter__(self) -> _Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dawu_qa.corpus import clauses, sentences
 from dawu_qa.corpus.folder import Entry
@@ -53,7 +54,9 @@ class Catalogue:
     passages: tuple[Passage, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "passages", tuple(passage for document in self.documents for passage in document.passages))
+        object.__setattr__(
+            self, "passages", tuple(passage for document in self.documents for passage in document.passages)
+        )
 
     @classmethod
     def of(cls, entries: list[Entry]) -> Catalogue:
@@ -62,7 +65,12 @@ class Catalogue:
         metadata = [fact for entry in entries for fact in metadata_facts(entry.document, table)]
         facts = metadata + [fact for entry in entries for fact in entry.sidecar.facts]
         unanswerable = dict.fromkeys(question for entry in entries for question in entry.sidecar.unanswerable)
-        return cls(tuple(entry.document for entry in entries), tuple(facts), tuple(unanswerable), sum(len(fact.questions) for fact in metadata))
+        return cls(
+            tuple(entry.document for entry in entries),
+            tuple(facts),
+            tuple(unanswerable),
+            sum(len(fact.questions) for fact in metadata),
+        )
 
     @cached_property
     def sentences(self) -> tuple[Unit, ...]:
@@ -125,7 +133,9 @@ class Catalogue:
     def _parts(self, split: Any) -> Iterator[Unit]:
         for at, passage in enumerate(self.passages):
             for start, end in split(passage.text):
-                span = Span(passage.text[start:end], passage.source, passage.start + start, passage.start + end)
+                span = Span(
+                    passage.text[start:end], passage.source, passage.start + start, passage.start + end
+                )
                 yield Unit(at, span)
 
 
@@ -139,7 +149,7 @@ class Vectors:
     """
 
     embeddings: Mapping[str, FloatArray]
-    tokens: FloatArray
+    tokens: NDArray[np.float16]
     clause_starts: np.ndarray[Any, np.dtype[np.int64]]
     token_ends: np.ndarray[Any, np.dtype[np.int64]]
 
@@ -149,7 +159,9 @@ def _shipped(name: str) -> Any:
     return json.loads(files("dawu_qa").joinpath(f"data/{name}.json").read_text(encoding="utf-8"))
 
 
-def clause_starts(catalogue: Catalogue, token_ends: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+def clause_starts(
+    catalogue: Catalogue, token_ends: list[np.ndarray[Any, Any]]
+) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return at which token each clause begins, with the number of tokens behind the last.
 
     Args:
@@ -161,6 +173,10 @@ def clause_starts(catalogue: Catalogue, token_ends: list[np.ndarray[Any, Any]]) 
     for at, ends in enumerate(token_ends):
         units = by_passage.get(at, [])
         borders = [unit.span.end - catalogue.passages[at].start for unit in units[:-1]]
-        starts += [total, *(total + int(np.searchsorted(ends, border, side="right")) for border in borders)] if units else []
+        starts += (
+            [total, *(total + int(np.searchsorted(ends, border, side="right")) for border in borders)]
+            if units
+            else []
+        )
         total += len(ends)
     return np.asarray([*starts, total], np.int64)

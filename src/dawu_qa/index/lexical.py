@@ -21,7 +21,9 @@ def lexical_corpora(catalogue: Catalogue) -> dict[str, list[list[str]]]:
         "text": [lexical_terms(text) for text in texts],
         "expanded": [_joined(text, questions) for text, questions in zip(texts, asked, strict=True)],
         "pinyin": [pinyin_terms(text) for text in expanded],
-        "questions": [lexical_terms(question) for question in (*catalogue.questions, *catalogue.unanswerable)],
+        "questions": [
+            lexical_terms(question) for question in (*catalogue.questions, *catalogue.unanswerable)
+        ],
     }
 
 

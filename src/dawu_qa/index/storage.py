@@ -28,7 +28,14 @@ from dawu_qa.corpus import SPLITTER_VERSION
 from dawu_qa.corpus.folder import corpus_files
 from dawu_qa.corpus.sidecar import Fact
 from dawu_qa.default_model import file_sha256
-from dawu_qa.errors import CorpusError, IndexDamagedError, IndexLockedError, IndexMismatchError, IndexNotFoundError, IndexWriteError
+from dawu_qa.errors import (
+    CorpusError,
+    IndexDamagedError,
+    IndexLockedError,
+    IndexMismatchError,
+    IndexNotFoundError,
+    IndexWriteError,
+)
 from dawu_qa.index.contents import GRAINS, Catalogue, Vectors
 from dawu_qa.index.lexical import lexical_corpora
 from dawu_qa.types import Block, Document, Encoder, Passage, Span
@@ -88,11 +95,13 @@ def writing(index_dir: Path) -> Iterator[Path]:
                 yield folder
                 pointer = index_dir / f"{_CURRENT}.new"
                 pointer.write_text(folder.name, encoding="utf-8")
-                os.replace(pointer, index_dir / _CURRENT)  # noqa: PTH105 - the one atomic step
+                os.replace(pointer, index_dir / _CURRENT)  # noqa: PTH105
             finally:
                 _clear(index_dir, keep=_current(index_dir))
     except Timeout as error:
-        raise IndexLockedError(f"another build of {index_dir} is running; wait until it ends, then {MEND}") from error
+        raise IndexLockedError(
+            f"another build of {index_dir} is running; wait until it ends, then {MEND}"
+        ) from error
     except OSError as error:
         raise IndexWriteError(
             f"cannot write the index to {index_dir} ({error.strerror}); make the folder writable or name another with --index"
@@ -123,7 +132,9 @@ def corpus_checksums(corpus_dir: Path) -> dict[str, str]:
     try:
         return {path.name: file_sha256(path) for path in corpus_files(corpus_dir)}
     except OSError as error:
-        raise CorpusError(f"cannot read the corpus {corpus_dir} ({error.strerror}); check its permissions") from error
+        raise CorpusError(
+            f"cannot read the corpus {corpus_dir} ({error.strerror}); check its permissions"
+        ) from error
 
 
 def save(
@@ -194,9 +205,8 @@ def read_manifest(index_dir: Path) -> tuple[Manifest, Path]:
     try:
         checked = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
         content = checked["manifest"]
-        if sha256(content.encode()).hexdigest() != checked["sha256"]:
-            raise ValueError("checksum")
-        fields = json.loads(content)
+        intact = sha256(content.encode()).hexdigest() == checked["sha256"]
+        fields = json.loads(content) if intact else {}
         if fields["format_version"] == FORMAT_VERSION:
             return Manifest(**fields), folder
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -243,8 +253,13 @@ def load(index_dir: Path, *, corpus_dir: Path | None = None) -> Index:
     dense = {grain: faiss.read_index(str(folder / f"{grain}.faiss")) for grain in GRAINS}
     embeddings = {grain: index.reconstruct_n(0, index.ntotal) for grain, index in dense.items()}
     tokens = np.load(folder / "tokens.npy", mmap_mode="r")
-    vectors = Vectors(embeddings, tokens, np.load(folder / "clause-starts.npy"), np.load(folder / "token-ends.npy"))
-    lexical = {path.name.removeprefix("bm25-"): bm25s.BM25.load(path, load_corpus=False) for path in sorted(folder.glob("bm25-*"))}
+    vectors = Vectors(
+        embeddings, tokens, np.load(folder / "clause-starts.npy"), np.load(folder / "token-ends.npy")
+    )
+    lexical = {
+        path.name.removeprefix("bm25-"): bm25s.BM25.load(path, load_corpus=False)
+        for path in sorted(folder.glob("bm25-*"))
+    }
     return Index(manifest, catalogue, vectors, dense, lexical)
 
 
@@ -252,7 +267,11 @@ def _read_catalogue(texts: dict[str, Any]) -> Catalogue:
     return Catalogue(
         tuple(_read_document(fields) for fields in texts["documents"]),
         tuple(
-            Fact(Span(**fact["sentence"]), Span(**fact["answer"]) if fact["answer"] else None, tuple(fact["questions"]))
+            Fact(
+                Span(**fact["sentence"]),
+                Span(**fact["answer"]) if fact["answer"] else None,
+                tuple(fact["questions"]),
+            )
             for fact in texts["facts"]
         ),
         tuple(texts["unanswerable"]),
@@ -266,5 +285,7 @@ def _read_document(fields: dict[str, Any]) -> Document:
         fields["text"],
         {name: Span(**span) for name, span in fields["metadata"].items()},
         tuple(Block(**block) for block in fields["blocks"]),
-        tuple(Passage(**{**passage, "headings": tuple(passage["headings"])}) for passage in fields["passages"]),
+        tuple(
+            Passage(**{**passage, "headings": tuple(passage["headings"])}) for passage in fields["passages"]
+        ),
     )

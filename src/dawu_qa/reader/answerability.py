@@ -11,9 +11,9 @@ import numpy as np
 from dawu_qa.folding import fold, split_pinyin
 from dawu_qa.index.contents import Catalogue
 from dawu_qa.quantities import amounts
+from dawu_qa.reader import ranking
 from dawu_qa.reader.places import places
 from dawu_qa.reader.questions import CUES, cues, expected_kinds
-from dawu_qa.reader import ranking
 from dawu_qa.reader.ranking import Ranked
 from dawu_qa.retrieval.fusion import Retrieved
 
@@ -28,9 +28,12 @@ FEATURES = (
 
 _ECHO, _ASKED_VALUE = ranking.FEATURES.index("echo"), ranking.FEATURES.index("asked_value")
 _FACT_GAP = ranking.FEATURES.index("fact_mean_gap")
+_MARGIN_LIMIT = 5.0
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
 _LATIN = re.compile(r"[a-z]{4,}")
-_STOP = frozenset("的了是在有和与吗呢吧啊呀么什多少几哪谁怎样为何请问一下个这那都被把给对从到于及其之以上下里中后前时年月日不没大小")
+_STOP = frozenset(
+    "的了是在有和与吗呢吧啊呀么什多少几哪谁怎样为何请问一下个这那都被把给对从到于及其之以上下里中后前时年月日不没大小"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,83 +66,109 @@ class Judgement:
 class Answerability:
     """Judges the best candidate from signals, by two fitted logistic models."""
 
-    def __init__(self, catalogue: Catalogue, grounded: Mapping[str, float], correct: Mapping[str, float]) -> None:
-        self._weights = np.asarray([[weights.get(name, 0.0) for name in FEATURES] for weights in (grounded, correct)])
+    def __init__(
+        self, catalogue: Catalogue, grounded: Mapping[str, float], correct: Mapping[str, float]
+    ) -> None:
+        self._weights = np.asarray(
+            [[weights.get(name, 0.0) for name in FEATURES] for weights in (grounded, correct)]
+        )
         self._count = len(catalogue.questions)
         self._has_unanswerable = bool(catalogue.unanswerable)
         questions: list[list[str]] = [[] for _ in catalogue.passages]
         for fact, passage in zip(catalogue.facts, catalogue.fact_passages, strict=True):
             questions[passage] += fact.questions
         self._texts = [fold(" ".join((*passage.headings, passage.text))) for passage in catalogue.passages]
-        self._expanded = [fold(" ".join((text, *asked))) for text, asked in zip(self._texts, questions, strict=True)]
+        self._expanded = [
+            fold(" ".join((text, *asked))) for text, asked in zip(self._texts, questions, strict=True)
+        ]
         self._all = " ".join(self._expanded)
         self._cues = [[cues(fold(question)) for question in fact.questions] for fact in catalogue.facts]
         self._clause_passages = np.asarray([unit.passage for unit in catalogue.clauses], np.intp)
 
     def features(self, retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
         """Return the signals by name."""
-        query = retrieved.query
         signals = dict.fromkeys(FEATURES, 0.0)
         signals["bias"] = 1.0
+        signals |= self._near_questions(retrieved) if self._count else {"no_questions": 1.0}
+        signals |= self._near_text(retrieved, ranked)
+        signals |= self._support(retrieved, ranked)
+        signals |= self._wording(retrieved, ranked)
+        signals |= _certainty(retrieved, ranked)
+        return signals
+
+    def _near_questions(self, retrieved: Retrieved) -> dict[str, float]:
+        """Compare the nearest questions that the corpus answers with the nearest that it does not."""
         units, terms = retrieved.units, retrieved.question_terms
-        if self._count:
-            near = np.sort(retrieved.facts.facts)[::-1]
-            foreign = float(retrieved.facts.unanswerable.max()) if self._has_unanswerable else near[0] - 0.3
-            signals["fact_cosine"] = (float(near[0]) - 0.5) * 5
-            signals["fact_gap"] = (float(near[0]) - foreign) * 5
-            signals["fact_margin"] = float(near[0] - near[1]) * 5 if len(near) > 1 else 1.0
-            signals["top_fact"] = float(ranked.features[0, _FACT_GAP])
-            cosine, term = float(units["questions"].max()), float(terms[: self._count].max())
-            other = float(units["unanswerable"].max()) if self._has_unanswerable else cosine - 0.05
-            other_term = float(terms[self._count :].max()) if self._has_unanswerable else 0.0
-            signals["question_gap"] = (cosine - other) * 10
-            signals["question_cosine"] = (cosine - 0.9) * 10
-            signals["term_gap"] = (term - other_term) / max(term, other_term, 1e-6)
-            signals["term_score"] = term / max(4.0 * len(query.terms), 1.0)
-        else:
-            signals["no_questions"] = 1.0
-        top = ranked.candidates[0]
-        signals["sentence_cosine"] = (float(units["sentences"].max()) - 0.85) * 10
+        near = np.sort(retrieved.facts.facts)[::-1]
+        foreign = float(retrieved.facts.unanswerable.max()) if self._has_unanswerable else near[0] - 0.3
+        cosine, term = float(units["questions"].max()), float(terms[: self._count].max())
+        other = float(units["unanswerable"].max()) if self._has_unanswerable else cosine - 0.05
+        other_term = float(terms[self._count :].max()) if self._has_unanswerable else 0.0
+        return {
+            "fact_cosine": (float(near[0]) - 0.5) * 5,
+            "fact_gap": (float(near[0]) - foreign) * 5,
+            "fact_margin": float(near[0] - near[1]) * 5 if len(near) > 1 else 1.0,
+            "question_cosine": (cosine - 0.9) * 10,
+            "question_gap": (cosine - other) * 10,
+            "term_gap": (term - other_term) / max(term, other_term, 1e-6),
+            "term_score": term / max(4.0 * len(retrieved.query.terms), 1.0),
+        }
+
+    def _near_text(self, retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
+        """Say how near the text comes to the question, against questions that no corpus is about."""
+        units, late = retrieved.units, retrieved.clause_maxima
         background = float(units["background"].max()) if "background" in units else 0.85
-        signals["background_cosine"] = (background - 0.85) * 10
-        signals["background_gap"] = (max(float(units[grain].max()) for grain in ("sentences", "questions") if grain in units) - background) * 10
-        late = retrieved.clause_maxima
-        by_token = late[:, self._clause_passages == top.passage].max(axis=1)
-        signals["clause_late"] = (float(late.mean(axis=0).max()) - 0.85) * 10
-        signals["passage_late"] = (float(by_token.mean()) - 0.85) * 10
-        signals["weakest_token"] = (float(by_token.min()) - 0.8) * 10
-        signals["weak_tokens"] = float((by_token < 0.84).mean())
-        signals["coverage_text"] = retrieved.coverage["text"]
-        signals["coverage_expanded"] = retrieved.coverage["expanded"]
-        pairs = _content_pairs(query.folded)
-        signals["unsupported_passage"] = _missing(pairs, self._expanded[top.passage])
-        signals["unsupported_corpus"] = _missing(pairs, self._all)
-        text = self._texts[top.passage]
-        years = {*_YEAR.findall(query.folded), *(f"{amount:.0f}" for amount in amounts(query.folded) if 1900 <= amount <= 2100)}  # noqa: PLR2004
-        known_years = {f"{amount:.0f}" for amount in amounts(text)}
-        signals["foreign_year"] = float(any(year not in text and year not in known_years for year in years))
-        signals["foreign_name"] = float(any(self._is_foreign(name) for name in places(query.folded, query.text)))
-        signals["unread_latin"] = float(any(word not in self._all and len(split_pinyin(word)) > 1 for word in _LATIN.findall(query.folded)))
-        signals["foreign_number"] = float(any(number not in text for number in re.findall(r"\d{2,}(?:\.\d+)?", query.folded)))
-        signals["echo"] = float(ranked.features[0, _ECHO])
-        signals["asked_value"] = float(ranked.features[0, _ASKED_VALUE])
-        asked = cues(query.asked)
+        nearest = max(float(units[grain].max()) for grain in ("sentences", "questions") if grain in units)
+        by_token = late[:, self._clause_passages == ranked.candidates[0].passage].max(axis=1)
+        return {
+            "sentence_cosine": (float(units["sentences"].max()) - 0.85) * 10,
+            "background_cosine": (background - 0.85) * 10,
+            "background_gap": (nearest - background) * 10,
+            "clause_late": (float(late.mean(axis=0).max()) - 0.85) * 10,
+            "passage_late": (float(by_token.mean()) - 0.85) * 10,
+            "weakest_token": (float(by_token.min()) - 0.8) * 10,
+            "weak_tokens": float((by_token < 0.84).mean()),
+        }
+
+    def _support(self, retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
+        """Say which words, years, places and numbers of the question the passage and the corpus do not know."""
+        query, passage = retrieved.query, ranked.candidates[0].passage
+        text, pairs = self._texts[passage], _content_pairs(query.folded)
+        known = {f"{amount:.0f}" for amount in amounts(text)}
+        years = {
+            *_YEAR.findall(query.folded),
+            *(f"{amount:.0f}" for amount in amounts(query.folded) if 1900 <= amount <= 2100),
+        }
+        numbers = re.findall(r"\d{2,}(?:\.\d+)?", query.folded)
+        unread = [word for word in _LATIN.findall(query.folded) if len(split_pinyin(word)) > 1]
+        return {
+            "coverage_text": retrieved.coverage["text"],
+            "coverage_expanded": retrieved.coverage["expanded"],
+            "unsupported_passage": _missing(pairs, self._expanded[passage]),
+            "unsupported_corpus": _missing(pairs, self._all),
+            "foreign_year": float(any(year not in text and year not in known for year in years)),
+            "foreign_name": float(any(name not in self._all for name in places(query.folded, query.text))),
+            "foreign_number": float(any(number not in text for number in numbers)),
+            "unread_latin": float(any(word not in self._all for word in unread)),
+        }
+
+    def _wording(self, retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
+        """Say whether the question is after the same as those for the nearest fact, and after what the answer gives."""
+        query, top = retrieved.query, ranked.candidates[0]
+        asked, kinds = cues(query.asked), expected_kinds(query.asked)
         matched = self._cues[int(retrieved.facts.facts.argmax())] if self._cues else []
-        shares = {name: np.mean([name in own for own in matched]) if matched else 0.0 for name in CUES}
-        signals["cue_share"] = float(np.mean([asked == own for own in matched])) if matched else 0.0
+        signals = {
+            "cue_share": float(np.mean([asked == own for own in matched])) if matched else 0.0,
+            "kind_missing": float(bool(kinds) and top.kind not in kinds),
+            "kind_untold": float(not kinds),
+            "echo": float(ranked.features[0, _ECHO]),
+            "asked_value": float(ranked.features[0, _ASKED_VALUE]),
+            "latin": query.latin_share,
+        }
         for name in asked:
+            share = float(np.mean([name in own for own in matched])) if matched else 0.0
             signals[f"cue_{name}"] = 1.0
-            signals[f"lone_{name}"] = float(1.0 - min(1.0, 3 * shares[name]))
-        kinds = expected_kinds(query.asked)
-        signals["kind_missing"] = float(bool(kinds) and top.kind not in kinds)
-        signals["kind_untold"] = float(not kinds)
-        signals["top_probability"] = float(ranked.probabilities[0])
-        signals["margin"] = min(float(ranked.scores[0] - ranked.scores[1]) if len(ranked.scores) > 1 else 5.0, 5.0)
-        best = np.sort(retrieved.score)[::-1]
-        signals["passage_margin"] = min(float(best[0] - best[1]) if len(best) > 1 else 5.0, 5.0)
-        leader = retrieved.ranking[0]
-        signals["agreement"] = float(np.mean([int(np.argmax(scores)) == leader for scores in retrieved.features.values()]))
-        signals["latin"] = query.latin_share
+            signals[f"lone_{name}"] = 1.0 - min(1.0, 3 * share)
         return signals
 
     def judge(self, signals: Mapping[str, float]) -> Judgement:
@@ -148,9 +177,21 @@ class Answerability:
         grounded, correct = 1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))
         return Judgement(float(grounded), float(min(correct, grounded)))
 
-    def _is_foreign(self, name: str) -> bool:
-        """Tell whether a place is named that neither the corpus nor the questions about it know."""
-        return name not in self._all
+
+def _certainty(retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
+    """Say how far the best candidate and the best passage are ahead, and how many retrievers agree."""
+    leader, best = retrieved.ranking[0], np.sort(retrieved.score)[::-1]
+    margin = float(ranked.scores[0] - ranked.scores[1]) if len(ranked.scores) > 1 else _MARGIN_LIMIT
+    passage_margin = float(best[0] - best[1]) if len(best) > 1 else _MARGIN_LIMIT
+    return {
+        "top_fact": float(ranked.features[0, _FACT_GAP]),
+        "top_probability": float(ranked.probabilities[0]),
+        "margin": min(margin, _MARGIN_LIMIT),
+        "passage_margin": min(passage_margin, _MARGIN_LIMIT),
+        "agreement": float(
+            np.mean([int(np.argmax(scores)) == leader for scores in retrieved.features.values()])
+        ),
+    }
 
 
 def _content_pairs(folded: str) -> list[str]:

@@ -23,15 +23,21 @@ _PATTERNS = {
         rf"{_YEAR}\s*[—–~至-]\s*{_YEAR}年(?:上半年|下半年|度|底|初)?|{_YEAR}年(?:度|底|初|末|上半年|下半年|\d{{1,2}}月(?:\d{{1,2}}日|底|初)?)?(?:以来|以后|以前)?"
         rf"|{_YEAR}-\d{{1,2}}-\d{{1,2}}(?:\s+\d{{1,2}}:\d{{2}})?|(?:每月)?\d{{1,2}}[月日](?:\d{{1,2}}日)?(?:、\d{{1,2}}日)*|党的十[一二三四五六七八九]大以来|今年疫情期间"
     ),
-    "period": re.compile(rf"(?:连续|任期|历时|为期|近|五年来|约)?{_NUMERAL}{{1,3}}(?:个)?(?:年|月|天|周|小时)(?:来|间|多)?"),
-    "frequency": re.compile(rf"每(?:{_NUMERAL})?(?:年|个?月|季度?|周|星期|天|日)[^,，。;；]{{0,10}}?{_NUMERAL}+(?:次|天|回|场)|每(?:年|个?月|季度?|周|星期|天|日)(?:定期|都)?"),
+    "period": re.compile(
+        rf"(?:连续|任期|历时|为期|近|五年来|约)?{_NUMERAL}{{1,3}}(?:个)?(?:年|月|天|周|小时)(?:来|间|多)?"
+    ),
+    "frequency": re.compile(
+        rf"每(?:{_NUMERAL})?(?:年|个?月|季度?|周|星期|天|日)[^,，。;；]{{0,10}}?{_NUMERAL}+(?:次|天|回|场)|每(?:年|个?月|季度?|周|星期|天|日)(?:定期|都)?"
+    ),
     "document": re.compile(r"《[^《》]{1,60}》"),
     "quote": re.compile(r"“[^“”]{1,40}”(?:(?:、|和|与)?“[^“”]{1,40}”)*(?:等)?"),
     "aside": re.compile(r"[(（][^()（）]{2,80}[)）]"),
 }
 _RANGE = re.compile(r"\d+(?:\.\d+)?[-—–~至]\d+(?:\.\d+)?(?:万|亿)?(?P<unit>[人名户个家项次天年亩元%])")
 _LIST_SEPARATOR = re.compile(r"、|以及|(?<=[\u4e00-\u9fff])[和与及](?=[\u4e00-\u9fff\d“《])")
-_QUANTITY_LIST = re.compile(r"\d[^,，。;；:：、()（）]{0,14}(?:(?:、|和|与|及)\d[^,，。;；:：、()（）]{0,14})+")
+_QUANTITY_LIST = re.compile(
+    r"\d[^,，。;；:：、()（）]{0,14}(?:(?:、|和|与|及)\d[^,，。;；:：、()（）]{0,14})+"
+)
 #: Words after which a phrase of its own often begins, and before which one often ends.
 _OPENERS = re.compile(
     r"了|为|是|由|把|将|对|在|任|以|按照|围绕|通过|利用|包括|有|向|到|及时|开展|开发|组建|建立|建成|落实|实施|参加|采取|完成|发放|出台|制定|提升|解决|安置|先后接受了|先后被确定为"
@@ -64,10 +70,22 @@ def find_candidates(catalogue: Catalogue) -> tuple[Candidate, ...]:
         while clause < len(clauses) and _within(clauses[clause], sentence):
             inside.append(clause)
             clause += 1
-        for kind, start, end, value, unit in _sentence_spans(sentence.span.text, [clauses[part].span for part in inside], sentence):
-            span = Span(sentence.span.text[start:end], sentence.span.source, sentence.span.start + start, sentence.span.start + end)
-            home = next((part for part in inside if clauses[part].span.end > span.start), inside[-1] if inside else 0)
-            found.setdefault((span.source, span.start, span.end), Candidate(span, kind, sentence.passage, at, home, value, unit))
+        for kind, start, end, value, unit in _sentence_spans(
+            sentence.span.text, [clauses[part].span for part in inside], sentence
+        ):
+            span = Span(
+                sentence.span.text[start:end],
+                sentence.span.source,
+                sentence.span.start + start,
+                sentence.span.start + end,
+            )
+            home = next(
+                (part for part in inside if clauses[part].span.end > span.start), inside[-1] if inside else 0
+            )
+            found.setdefault(
+                (span.source, span.start, span.end),
+                Candidate(span, kind, sentence.passage, at, home, value, unit),
+            )
     return tuple(found.values())
 
 
@@ -94,11 +112,27 @@ def _sentence_spans(text: str, clauses: list[Span], sentence: Unit) -> Iterator[
         if not any(taken[match.start() : match.end()]):
             taken[match.start() : match.end()] = [True] * (match.end() - match.start())
             quantity = quantities(match.group())[-1]
-            yield _kind(quantity.kind, quantity.unit), match.start(), match.end(), quantity.value, quantity.unit
+            yield (
+                _kind(quantity.kind, quantity.unit),
+                match.start(),
+                match.end(),
+                quantity.value,
+                quantity.unit,
+            )
     for quantity in quantities(text):
         named = _inside(quantity.start, names) and not text[quantity.start].isdigit()
-        if not named and not any(taken[quantity.start : quantity.end]) and (quantity.unit or quantity.value >= 1000):  # noqa: PLR2004
-            yield _kind(quantity.kind, quantity.unit), quantity.start, quantity.end, quantity.value, quantity.unit
+        if (
+            not named
+            and not any(taken[quantity.start : quantity.end])
+            and (quantity.unit or quantity.value >= 1000)
+        ):
+            yield (
+                _kind(quantity.kind, quantity.unit),
+                quantity.start,
+                quantity.end,
+                quantity.value,
+                quantity.unit,
+            )
     for match in _QUANTITY_LIST.finditer(text):
         if not any(taken[match.start() : match.end()]):
             yield "list", match.start(), match.end(), None, ""
@@ -122,12 +156,26 @@ def _phrases(text: str, start: int, end: int) -> Iterator[_Found]:
     clause = text[start:end]
     names = [match.span() for match in _NAMES.finditer(clause)]
     begins = [0, *(match.end() for match in _OPENERS.finditer(clause) if not _inside(match.start(), names))]
-    ends = [*(match.start() for match in _CLOSERS.finditer(clause) if not _inside(match.start(), names)), len(clause)]
+    ends = [
+        *(match.start() for match in _CLOSERS.finditer(clause) if not _inside(match.start(), names)),
+        len(clause),
+    ]
     for begin in begins:
         for stop in ends:
             phrase = clause[begin:stop]
-            if (begin, stop) != (0, len(clause)) and len(phrase) > 1 and phrase[0] not in "、,的" and phrase[-1] not in "、,":
-                yield ("list" if _LIST_SEPARATOR.search(phrase) else "phrase"), start + begin, start + stop, None, ""
+            if (
+                (begin, stop) != (0, len(clause))
+                and len(phrase) > 1
+                and phrase[0] not in "、,的"
+                and phrase[-1] not in "、,"
+            ):
+                yield (
+                    ("list" if _LIST_SEPARATOR.search(phrase) else "phrase"),
+                    start + begin,
+                    start + stop,
+                    None,
+                    "",
+                )
 
 
 def _inside(at: int, spans: list[tuple[int, int]]) -> bool:

@@ -25,7 +25,10 @@ def places(folded: str, typed: str) -> Iterator[str]:
     for run in _HAN_RUN.findall(folded):
         at = 0
         while at < len(run):
-            size = next((size for size in range(min(_LONGEST, len(run) - at), 1, -1) if run[at : at + size] in known), 0)
+            size = next(
+                (size for size in range(min(_LONGEST, len(run) - at), 1, -1) if run[at : at + size] in known),
+                0,
+            )
             if size and known[run[at : at + size]]:
                 yield run[at : at + size]
             at += size or 1

@@ -12,8 +12,8 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"第几|排名|排位|排第|名次|几名|\brank|what place|position in", ("rank",)),
     (r"比例|比率|百分|几成|占多少|占比|发生率|增长率|增幅|涨了多少|增长(?:了)?多少|percent|what rate|\brate\b|proportion|by how much", ("percent",)),
     (
-        r"多少(?:资金|经费|钱|元|款|补贴|补助|贷款|投资|金额|亿|万元|人民币)|几个亿|几(?:千|百)?万(?:元|块|钱)|几亿|(?:花|投|贷|补|发|砸|拿出|整合|筹|卖|掏|赚).{0,8}(?:多少|几多|几何)(?!人|户|个|名|家|项)"
-        r"|(?:金额|资金|花费|成本|投入|销售额|开支|经费|总额|数额|费用|款项)(?:$|\s|是|有|为|多|总)|how much|\bamount|\bmoney\b|\bcost\b|spent|\bsum\b|funding|\bdollars|\byuan\b|多少錢|价格|多大手笔",
+        (r"多少(?:资金|经费|钱|元|款|补贴|补助|贷款|投资|金额|亿|万元|人民币)|几个亿|几(?:千|百)?万(?:元|块|钱)|几亿|(?:花|投|贷|补|发|砸|拿出|整合|筹|卖|掏|赚).{0,8}(?:多少|几多|几何)(?!人|户|个|名|家|项)"
+        r"|(?:金额|资金|花费|成本|投入|销售额|开支|经费|总额|数额|费用|款项)(?:$|\s|是|有|为|多|总)|how much|\bamount|\bmoney\b|\bcost\b|spent|\bsum\b|funding|\bdollars|\byuan\b|多少錢|价格|多大手笔"),
         ("money",),
     ),
     (r"多少(?:个)?(?:人|名|群众|干部|百姓|农民|乡亲|劳动力|贫困人口|老百姓|贫困人员)|几(?:个|多|名|位)?人|几位|几名|人数|人口(?:$|\s|有|是|多|数|总)|多少口|how many (?:\w+ ){0,4}(?:people|persons|residents|cadres|officials|workers|individuals|laborers|labourers|villagers|leaders|members)|population|headcount|多少位", ("people", "count")),
@@ -33,8 +33,14 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"为什么|为啥|为何|原因|怎么|怎样|如何|咋|why\b|how (?:do|does|did|is|are|was|were|can)|目的|干什么|为了什么|措施", ("clause", "sentence", "phrase")),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern, re.I), kinds) for pattern, kinds in _RULES)
-_ASKING = re.compile(r"多少|几|什么|啥|哪|谁|何时|何地|多久|多大|多高|多长|怎么|怎样|如何|为何|咋|吗$|\b(?:how|what|when|where|who|whom|which|why)\b", re.I)
-_YES_NO = re.compile(r"(?:吗|么|没有|不是|与否|不成|没)[?？]?$|是不是|有没有|是否|有无|能不能|会不会|对不对|对吗|算不算|^(?:is|are|was|were|did|does|do|has|have|had|can|could)\b", re.I)
+_ASKING = re.compile(
+    r"多少|几|什么|啥|哪|谁|何时|何地|多久|多大|多高|多长|怎么|怎样|如何|为何|咋|吗$|\b(?:how|what|when|where|who|whom|which|why)\b",
+    re.I,
+)
+_YES_NO = re.compile(
+    r"(?:吗|么|没有|不是|与否|不成|没)[?？]?$|是不是|有没有|是否|有无|能不能|会不会|对不对|对吗|算不算|^(?:is|are|was|were|did|does|do|has|have|had|can|could)\b",
+    re.I,
+)
 
 
 @lru_cache(maxsize=4096)
@@ -49,14 +55,37 @@ def expected_kinds(folded: str) -> tuple[str, ...]:
 
 
 _CUES = {
-    "cause": re.compile(r"为什么|为啥|为何|为嘛|原因|理由|凭啥|凭什么|依据|成因|怎么会|\bwhy\b|reason|cause", re.I),
-    "procedure": re.compile(r"申请|办理|流程|手续|材料|窗口|报名|证明|条件|要求才|资格|怎么领|哪里领|去哪办|怎么办|联系|电话|网址|apply|application|procedure|document|eligib|require|sign up|contact|phone", re.I),
-    "naming": re.compile(r"名字|姓名|姓什么|姓啥|叫什么|叫啥|都是谁|名单|哪(?:几|两|三|四|五|六|七|八|九|十|些)?(?:个|家|位|名|条|项|所|座)|是哪|\bnames?\b|\bwhich\b|list of", re.I),
-    "meaning": re.compile(r"指的是|什么意思|啥意思|是指|含义|定义|什么叫|具体是|内容是|解释|代表什么|\bmeans?\b|\bmeaning\b|stand for|defin|explain", re.I),
-    "total": re.compile(r"总共|一共|合计|总额|总计|加起来|总数|总的|平均|人均|每户|每人|每个|户均|占|分别|各|total|average|altogether|per (?:household|person|capita|village)|each", re.I),
-    "future": re.compile(r"明年|后年|以后|将来|未来|接下来|下一步|今后|往后|打算|预计|计划|准备|还会|还要|目标|期满|\bwill\b|going to|plan|next|future|target|upcoming", re.I),
-    "past": re.compile(r"前年|去年|上个月|民国|清朝|解放前|古代|以前|过去|上届|前任|之前|原来|当年|刚才|昨天|今天|现在|目前|如今|\bnow\b|today|currently|former|previous|last year", re.I),
-    "superlative": re.compile(r"最[大多高少小低早晚好差快慢远]|第一(?:名|位|个|条)|哪家最|\b(?:most|largest|biggest|highest|best|least|smallest)\b", re.I),
+    "cause": re.compile(
+        r"为什么|为啥|为何|为嘛|原因|理由|凭啥|凭什么|依据|成因|怎么会|\bwhy\b|reason|cause", re.I
+    ),
+    "procedure": re.compile(
+        r"申请|办理|流程|手续|材料|窗口|报名|证明|条件|要求才|资格|怎么领|哪里领|去哪办|怎么办|联系|电话|网址|apply|application|procedure|document|eligib|require|sign up|contact|phone",
+        re.I,
+    ),
+    "naming": re.compile(
+        r"名字|姓名|姓什么|姓啥|叫什么|叫啥|都是谁|名单|哪(?:几|两|三|四|五|六|七|八|九|十|些)?(?:个|家|位|名|条|项|所|座)|是哪|\bnames?\b|\bwhich\b|list of",
+        re.I,
+    ),
+    "meaning": re.compile(
+        r"指的是|什么意思|啥意思|是指|含义|定义|什么叫|具体是|内容是|解释|代表什么|\bmeans?\b|\bmeaning\b|stand for|defin|explain",
+        re.I,
+    ),
+    "total": re.compile(
+        r"总共|一共|合计|总额|总计|加起来|总数|总的|平均|人均|每户|每人|每个|户均|占|分别|各|total|average|altogether|per (?:household|person|capita|village)|each",
+        re.I,
+    ),
+    "future": re.compile(
+        r"明年|后年|以后|将来|未来|接下来|下一步|今后|往后|打算|预计|计划|准备|还会|还要|目标|期满|\bwill\b|going to|plan|next|future|target|upcoming",
+        re.I,
+    ),
+    "past": re.compile(
+        r"前年|去年|上个月|民国|清朝|解放前|古代|以前|过去|上届|前任|之前|原来|当年|刚才|昨天|今天|现在|目前|如今|\bnow\b|today|currently|former|previous|last year",
+        re.I,
+    ),
+    "superlative": re.compile(
+        r"最[大多高少小低早晚好差快慢远]|第一(?:名|位|个|条)|哪家最|\b(?:most|largest|biggest|highest|best|least|smallest)\b",
+        re.I,
+    ),
 }
 CUES = tuple(_CUES)
 
@@ -80,9 +109,20 @@ def asked_count(folded: str) -> int:
     return int(word) if word.isdigit() else _COUNTS[word.lower()]
 
 
-_UNIT_ASKED = re.compile(r"(?:多少|几多|几)(?:个|十|百|千|万|亿)?(户|家|人次|人|名|位|亩|平方公里|次|回|天|年|所|座|支|处|项|条|个百分点|元|块)")
-_SAME_UNITS = {"人": ("人", "名", "位", "人次"), "名": ("名", "人", "位"), "位": ("名", "位", "人"), "回": ("次",), "块": ("元",), "家": ("家", "户")}
-_NOUN_ASKED = re.compile(r"(?:多少|几多|几)(?:个|名|位|户|家|次|项|所|座|条|支|处|亩|种|类)?(?P<after>[\u4e00-\u9fff]{2,10})|(?P<before>[\u4e00-\u9fff]{2,10})\s*(?:的)?(?:有|是|为|共|一共|总共|总)?(?:多少|几|数量|个数|户数|人数|金额|总数)")
+_UNIT_ASKED = re.compile(
+    r"(?:多少|几多|几)(?:个|十|百|千|万|亿)?(户|家|人次|人|名|位|亩|平方公里|次|回|天|年|所|座|支|处|项|条|个百分点|元|块)"
+)
+_SAME_UNITS = {
+    "人": ("人", "名", "位", "人次"),
+    "名": ("名", "人", "位"),
+    "位": ("名", "位", "人"),
+    "回": ("次",),
+    "块": ("元",),
+    "家": ("家", "户"),
+}
+_NOUN_ASKED = re.compile(
+    r"(?:多少|几多|几)(?:个|名|位|户|家|次|项|所|座|条|支|处|亩|种|类)?(?P<after>[\u4e00-\u9fff]{2,10})|(?P<before>[\u4e00-\u9fff]{2,10})\s*(?:的)?(?:有|是|为|共|一共|总共|总)?(?:多少|几|数量|个数|户数|人数|金额|总数)"
+)
 
 
 @lru_cache(maxsize=4096)

@@ -59,7 +59,9 @@ class Ranker:
         self._clause = np.asarray([candidate.clause for candidate in self.candidates])
         self._sentence = np.asarray([candidate.sentence for candidate in self.candidates])
         self._kind = np.asarray([KINDS.index(candidate.kind) for candidate in self.candidates])
-        self._length = np.log1p([len(candidate.span.text) for candidate in self.candidates]).astype(np.float32)
+        self._length = np.log1p([len(candidate.span.text) for candidate in self.candidates]).astype(
+            np.float32
+        )
         self._clause_sentence = _clause_sentences(catalogue)
         self._windows = _windows(self.candidates, index)
         self._context = [_context(candidate, catalogue) for candidate in self.candidates]
@@ -82,7 +84,9 @@ class Ranker:
         order = np.argsort(-scores, kind="stable")
         probabilities = np.exp(scores - scores.max())
         probabilities /= probabilities.sum()
-        return Ranked([self.candidates[at[row]] for row in order], features[order], scores[order], probabilities[order])
+        return Ranked(
+            [self.candidates[at[row]] for row in order], features[order], scores[order], probabilities[order]
+        )
 
     def features(self, retrieved: Retrieved, at: np.ndarray[Any, Any]) -> FloatArray:
         """Return the features of the candidates `at`, shape (len(at), len(FEATURES))."""
@@ -100,22 +104,30 @@ class Ranker:
         kind = [KINDS[number] for number in self._kind[at]]
         columns["kind_first"] = [bool(kinds) and name == kinds[0] for name in kind]
         columns["kind_other"] = [name in kinds[1:] for name in kind]
-        columns["kind_clash"] = [bool(kinds) and name not in kinds and name not in {"clause", "sentence"} for name in kind]
+        columns["kind_clash"] = [
+            bool(kinds) and name not in kinds and name not in {"clause", "sentence"} for name in kind
+        ]
         columns["kind_untold"] = [not kinds and name in {"clause", "sentence"} for name in kind]
         for name, windows in self._windows.items():
             columns[name] = _centred(_window_late(retrieved.similarities, windows[at]))
         units, noun = asked_unit(query.asked), frozenset(_pairs(asked_noun(query.asked)))
         columns["asked_unit"] = [bool(units) and self.candidates[row].unit in units for row in at]
-        columns["asked_noun"] = [len(noun & (self._context[row][0] | self._context[row][1])) / (1 + len(noun)) for row in at]
+        columns["asked_noun"] = [
+            len(noun & (self._context[row][0] | self._context[row][1])) / (1 + len(noun)) for row in at
+        ]
         terms = {term for term in query.terms if len(term) > 1}
         for place, side in enumerate(("left_overlap", "right_overlap", "inside_overlap")):
-            columns[side] = [len(terms & self._context[row][place]) / (1 + len(self._context[row][place])) for row in at]
+            columns[side] = [
+                len(terms & self._context[row][place]) / (1 + len(self._context[row][place])) for row in at
+            ]
         asked = set(amounts(query.folded))
         columns["asked_value"] = [bool(asked & self._values[row]) for row in at]
         columns["echo"] = [self._folded[row] in query.folded for row in at]
         columns["length"] = self._length[at]
         for place, name in enumerate(("left_two", "left_four", "right_two", "right_four")):
-            columns[name] = [bool(beside := self._beside[row][place]) and beside in query.folded for row in at]
+            columns[name] = [
+                bool(beside := self._beside[row][place]) and beside in query.folded for row in at
+            ]
         how = bool(kinds) and kinds[0] in {"clause", "sentence"}
         columns["title"] = self._title[at]
         columns["title_how"] = self._title[at] & how
@@ -128,7 +140,7 @@ class Ranker:
         """Say how much of the nearest questions ask for what a candidate answers: by meaning, by terms, by both."""
         by_fact = self.catalogue.question_facts
         facts = len(self.catalogue.facts)
-        mass = {name: np.zeros(len(self.candidates)) for name in ("dense", "terms", "mean")}
+        mass: dict[str, Any] = {name: np.zeros(len(self.candidates)) for name in ("dense", "terms", "mean")}
         nearest = np.full(len(self.candidates), -1.0)
         if facts:
             terms = retrieved.question_terms[: len(by_fact)]
@@ -140,7 +152,11 @@ class Ranker:
             for name, logit in logits.items():
                 weights = np.exp(logit - logit.max())
                 per_fact = weights if name == "mean" else np.bincount(by_fact, weights, minlength=facts)
-                mass[name] = np.bincount(self._fact_rows[0], (per_fact / weights.sum())[self._fact_rows[1]], minlength=len(self.candidates))
+                mass[name] = np.bincount(
+                    self._fact_rows[0],
+                    (per_fact / weights.sum())[self._fact_rows[1]],
+                    minlength=len(self.candidates),
+                )
             np.maximum.at(nearest, self._fact_rows[0], retrieved.facts.facts[self._fact_rows[1]])
         sentence = np.zeros(int(self._sentence.max()) + 1)
         np.maximum.at(sentence, self._sentence, mass["mean"])
@@ -158,7 +174,10 @@ class Ranker:
     def _cue_match(self, asked: frozenset[str]) -> FloatArray:
         """Return how many of the questions for a candidate's fact are after the same as the query."""
         if asked not in self._cue_matches:
-            alike = [np.mean([bool(asked & own) if asked else not own for own in fact]) if fact else 0.0 for fact in self._fact_cues]
+            alike = [
+                np.mean([bool(asked & own) if asked else not own for own in fact]) if fact else 0.0
+                for fact in self._fact_cues
+            ]
             match = np.zeros(len(self.candidates), np.float32)
             np.maximum.at(match, self._fact_rows[0], np.asarray(alike, np.float32)[self._fact_rows[1]])
             self._cue_matches[asked] = match
@@ -174,18 +193,32 @@ def _with_fact_answers(catalogue: Catalogue) -> tuple[Candidate, ...]:
         if (span.source, span.start, span.end) in known:
             continue
         known.add((span.source, span.start, span.end))
-        home = [at for at, unit in enumerate(catalogue.clauses) if unit.span.source == span.source and unit.span.start < span.end and span.start < unit.span.end]
-        whole = [at for at, unit in enumerate(catalogue.sentences) if unit.span.source == span.source and unit.span.start < span.end and span.start < unit.span.end]
+        home = [
+            at
+            for at, unit in enumerate(catalogue.clauses)
+            if unit.span.source == span.source and unit.span.start < span.end and span.start < unit.span.end
+        ]
+        whole = [
+            at
+            for at, unit in enumerate(catalogue.sentences)
+            if unit.span.source == span.source and unit.span.start < span.end and span.start < unit.span.end
+        ]
         if home and whole:
             kind = "phrase" if fact.answer else "sentence"
             candidates.append(Candidate(span, kind, catalogue.clauses[home[0]].passage, whole[0], home[0]))
     return tuple(candidates)
 
 
-def _fact_rows(catalogue: Catalogue, candidates: tuple[Candidate, ...]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def _fact_rows(
+    catalogue: Catalogue, candidates: tuple[Candidate, ...]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return candidates and the facts that they answer, pair by pair."""
     rows = {candidate.span: row for row, candidate in enumerate(candidates)}
-    pairs = [(rows[span], fact) for fact, one in enumerate(catalogue.facts) if (span := one.answer or one.sentence) in rows]
+    pairs = [
+        (rows[span], fact)
+        for fact, one in enumerate(catalogue.facts)
+        if (span := one.answer or one.sentence) in rows
+    ]
     found = np.asarray(pairs, np.intp).reshape(-1, 2)
     return found[:, 0], found[:, 1]
 
@@ -232,7 +265,9 @@ def _windows(candidates: tuple[Candidate, ...], index: Index) -> dict[str, np.nd
 
 def _window_late(similarities: FloatArray, windows: np.ndarray[Any, Any]) -> FloatArray:
     """Return the late interaction of each window: the mean over the query's tokens of the best cosine in it."""
-    padded = np.concatenate([similarities, similarities[:, -1:]], axis=1)  # a window may end behind the last token
+    padded = np.concatenate(
+        [similarities, similarities[:, -1:]], axis=1
+    )  # a window may end behind the last token
     return np.asarray(np.maximum.reduceat(padded, windows.ravel(), axis=1)[:, ::2].mean(axis=0))
 
 
@@ -241,7 +276,9 @@ def _centred(values: FloatArray) -> FloatArray:
     return np.asarray((values - values.max()) * 10, np.float32)
 
 
-def _context(candidate: Candidate, catalogue: Catalogue) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+def _context(
+    candidate: Candidate, catalogue: Catalogue
+) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     """Return the pairs of characters left of, right of and inside a candidate, within its sentence."""
     span, sentence = candidate.span, catalogue.sentences[candidate.sentence].span
     text = sentence.text
@@ -255,13 +292,18 @@ def _beside(candidate: Candidate, catalogue: Catalogue) -> tuple[str, str, str, 
     span, sentence = candidate.span, catalogue.sentences[candidate.sentence].span
     before = fold(sentence.text[: span.start - sentence.start])
     behind = fold(sentence.text[span.end - sentence.start :])
-    return tuple(part if len(part) == size else "" for part, size in ((before[-2:], 2), (before[-4:], 4), (behind[:2], 2), (behind[:4], 4)))  # type: ignore[return-value]
+    return tuple(
+        part if len(part) == size else ""
+        for part, size in ((before[-2:], 2), (before[-4:], 4), (behind[:2], 2), (behind[:4], 4))
+    )  # type: ignore[return-value]
 
 
 def _is_title(candidate: Candidate, catalogue: Catalogue) -> bool:
     """Tell whether a candidate lies in a short sentence that opens a longer passage, like the name of an item."""
     sentence, passage = catalogue.sentences[candidate.sentence].span, catalogue.passages[candidate.passage]
-    return sentence.start == passage.start and len(sentence.text) <= _TITLE_LENGTH and passage.end > sentence.end
+    return (
+        sentence.start == passage.start and len(sentence.text) <= _TITLE_LENGTH and passage.end > sentence.end
+    )
 
 
 def _pairs(text: str) -> list[str]:

@@ -13,7 +13,6 @@ from dawu_qa.retrieval.query import Query
 from dawu_qa.retrieval.retrievers import Dense, LateInteraction, Lexical, best_by_group, lexical_scores
 from dawu_qa.types import FloatArray
 
-
 #: What the passage of the question before is worth to a follow-up, in standard deviations of the fused score.
 _PREVIOUS_BONUS = 1.0
 
@@ -60,12 +59,19 @@ class Fusion:
             "questions": self._question_passages,
         }
         self._dense = {
-            grain: Dense(grain, index.dense[grain], group, count) for grain, group in groups.items() if index.dense[grain].ntotal
+            grain: Dense(grain, index.dense[grain], group, count)
+            for grain, group in groups.items()
+            if index.dense[grain].ntotal
         }
         self._declining = {
-            grain: Dense(grain, index.dense[grain], [], 0) for grain in ("unanswerable", "background") if index.dense[grain].ntotal
+            grain: Dense(grain, index.dense[grain], [], 0)
+            for grain in ("unanswerable", "background")
+            if index.dense[grain].ntotal
         }
-        self._lexical = {name: Lexical(name, index.lexical[name], syllables=name == "pinyin") for name in ("text", "expanded", "pinyin")}
+        self._lexical = {
+            name: Lexical(name, index.lexical[name], syllables=name == "pinyin")
+            for name in ("text", "expanded", "pinyin")
+        }
         self._question_terms = index.lexical.get("questions")
         self._late = LateInteraction(index)
         self._facts = FactMatcher(index)
@@ -78,24 +84,47 @@ class Fusion:
         units |= {grain: dense.unit_scores(query) for grain, dense in self._declining.items()}
         similarities = self._late.similarities(query)
         maxima = self._late.clause_maxima(similarities)
-        question_terms = lexical_scores(self._question_terms, query.terms) if self._question_terms else np.zeros(0, np.float32)
+        question_terms = (
+            lexical_scores(self._question_terms, query.terms)
+            if self._question_terms
+            else np.zeros(0, np.float32)
+        )
         coverage = {name: lexical.coverage(query) for name, lexical in self._lexical.items()}
-        raw: dict[str, FloatArray] = {grain: np.zeros(self._passages, np.float32) for grain in ("headings", "questions")}
-        raw |= {grain: best_by_group(units[grain], dense._unit_passages, self._passages) for grain, dense in self._dense.items()}
+        raw: dict[str, FloatArray] = {
+            grain: np.zeros(self._passages, np.float32) for grain in ("headings", "questions")
+        }
+        raw |= {grain: dense.by_passage(units[grain]) for grain, dense in self._dense.items()}
         facts = self._facts.scores(query)
         raw["facts"] = best_by_group(facts.facts, self._fact_passages, self._passages)
         raw["late_interaction"] = self._late.passage_scores(maxima)
         raw |= {name: lexical.scores(query) for name, lexical in self._lexical.items()}
-        raw["question_terms"] = best_by_group(question_terms[: len(self._question_passages)], self._question_passages, self._passages)
+        raw["question_terms"] = best_by_group(
+            question_terms[: len(self._question_passages)], self._question_passages, self._passages
+        )
         gates = {**coverage, "question_terms": coverage["expanded"]}
         features = {name: standardise(scores) * gates.get(name, 1.0) for name, scores in raw.items()}
-        score = sum((self._weights.get(name, 0.0) * feature for name, feature in features.items()), np.zeros(self._passages, np.float32))
+        score = sum(
+            (self._weights.get(name, 0.0) * feature for name, feature in features.items()),
+            np.zeros(self._passages, np.float32),
+        )
         for passage in previous:
             score[passage] += _PREVIOUS_BONUS
-        return Retrieved(query, features, np.asarray(score, np.float32), units, question_terms, facts, similarities, maxima, coverage)
+        return Retrieved(
+            query,
+            features,
+            np.asarray(score, np.float32),
+            units,
+            question_terms,
+            facts,
+            similarities,
+            maxima,
+            coverage,
+        )
 
 
 def standardise(scores: FloatArray) -> FloatArray:
     """Return scores with mean 0 and standard deviation 1; zeros where all are equal."""
     deviation = float(scores.std())
-    return np.asarray((scores - scores.mean()) / deviation if deviation > 1e-9 else np.zeros_like(scores), np.float32)  # noqa: PLR2004
+    return np.asarray(
+        (scores - scores.mean()) / deviation if deviation > 1e-9 else np.zeros_like(scores), np.float32
+    )

@@ -17,7 +17,9 @@ _SHORTEST, _LONGEST = 2, 5
 #: With this many characters right, a phrase is meant even if the wrong one makes a word with its neighbour.
 _SURE = 3
 #: Characters that are words by themselves, so that no neighbour tells whether they are right.
-_STANDS_ALONE = frozenset("是为把指种那哪有在和到要会的得地了吗呢几谁都这我你他她它们不没被让给由从对与及或就还也再家县市省区镇乡村年月日人")
+_STANDS_ALONE = frozenset(
+    "是为把指种那哪有在和到要会的得地了吗呢几谁都这我你他她它们不没被让给由从对与及或就还也再家县市省区镇乡村年月日人"
+)
 #: In a question without ideographs, this share of its letters must be pinyin for any of them to be read so.
 _PINYIN_SHARE = 0.8
 
@@ -61,7 +63,9 @@ class Mender:
         while at < len(spelled):
             for stop in range(len(spelled), at, -1):
                 sounds = [sound for _, syllables in spelled[at:stop] for sound in syllables]
-                if all(syllables for _, syllables in spelled[at:stop]) and (read := self._read_sounds(sounds, whole=stop - at > 1)):
+                if all(syllables for _, syllables in spelled[at:stop]) and (
+                    read := self._read_sounds(sounds, whole=stop - at > 1)
+                ):
                     out.append(read)
                     at, found = stop, True
                     break
@@ -100,7 +104,9 @@ class Mender:
 def _is_slip(question: str, at: int, known: str) -> bool:
     """Tell whether `known` was meant where the question has its homophone: what differs is part of no other word."""
     wrong = [at + place for place, character in enumerate(known) if question[at + place] != character]
-    if (len(known) == _SHORTEST and known not in words()) or any(question[place] in _STANDS_ALONE for place in wrong):
+    if (len(known) == _SHORTEST and known not in words()) or any(
+        question[place] in _STANDS_ALONE for place in wrong
+    ):
         return False
     if len(known) - len(wrong) >= _SURE:
         return True

@@ -31,7 +31,8 @@ class Query:
             last: The question as it was asked, where that is less: it tells what kind of answer is wanted.
         """
         encoded = encoder.encode_query([fold_in_place(text)])[0]
-        return cls(text, encoded.embedding, encoded.tokens, last)
+        tokens = encoded.tokens if len(encoded.tokens) else encoded.embedding[None]
+        return cls(text, encoded.embedding, tokens, last)
 
     @cached_property
     def asked(self) -> str:

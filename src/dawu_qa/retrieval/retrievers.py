@@ -45,7 +45,11 @@ class Dense:
 
     def scores(self, query: Query) -> FloatArray:
         """Return the best cosine of each passage's units."""
-        return best_by_group(self.unit_scores(query), self._unit_passages, self._passages)
+        return self.by_passage(self.unit_scores(query))
+
+    def by_passage(self, unit_scores: FloatArray) -> FloatArray:
+        """Return the best score of each passage's units, shape (passages,)."""
+        return best_by_group(unit_scores, self._unit_passages, self._passages)
 
 
 class Lexical:

@@ -78,7 +78,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
 def program(desk: Desk) -> Callable[..., Any]:
     """Return the function that Gradio's client and MCP clients call."""
 
-    async def ask(question: str, request: gr.Request) -> dict:  # type: ignore[type-arg]
+    async def ask(question: str, request: gr.Request) -> dict:  # type: ignore[type-arg]  # noqa: D417
         """Answer a question in the exact words of the interview, with the place they stand at.
 
         Args:

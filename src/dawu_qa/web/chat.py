@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from dawu_qa.types import Span
-from dawu_qa.web.markup import attribute, language_of, literal, marked, question_buttons
 from dawu_qa.web.library import Library
+from dawu_qa.web.markup import attribute, language_of, literal, marked, question_buttons
 from dawu_qa.web.texts import Language, text
 from dawu_qa.web.turns import VOTES, Turn
 
@@ -100,7 +100,9 @@ class Conversation:
         return f'<p class="dq-where">{self._trail(span)}</p>'
 
     def _trail(self, span: Span) -> str:
-        headings = "".join(f" · <span{language_of(each)}>{literal(each)}</span>" for each in self.library.where(span))
+        headings = "".join(
+            f" · <span{language_of(each)}>{literal(each)}</span>" for each in self.library.where(span)
+        )
         return f"{literal(self._say('answer.where'))}{headings}"
 
     def _cite(self, place: Span | None, number: int) -> str:

@@ -13,7 +13,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost", "testclient"})
 _CLIENTS = 4096
 
 
-class Busy(Exception):  # noqa: N818 - a state of the server, told to the asker
+class Busy(Exception):  # noqa: N818
     """So many questions wait that another would wait too long."""
 
 

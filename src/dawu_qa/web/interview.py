@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from dawu_qa.types import Block, Document
-from dawu_qa.web.markup import escape, language_of
 from dawu_qa.web.library import Library
+from dawu_qa.web.markup import escape, language_of
 from dawu_qa.web.texts import Language, text
 
 _TAGS = {"title": "h3", "caption": "p", "paragraph": "p", "metadata": "p", "marker": "p"}

@@ -13,16 +13,16 @@ class Pipeline(Protocol):
     """What the page needs of a pipeline."""
 
     @property
-    def documents(self) -> tuple[Document, ...]: ...
+    def documents(self) -> tuple[Document, ...]: ...  # noqa: D102
 
     @property
-    def starters(self) -> tuple[str, ...]: ...
+    def starters(self) -> tuple[str, ...]: ...  # noqa: D102
 
     @property
-    def figures(self) -> tuple[Figure, ...]: ...
+    def figures(self) -> tuple[Figure, ...]: ...  # noqa: D102
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str: ...  # noqa: D102
 
     def related(self, passage: Passage) -> tuple[str, ...]:
         """Return questions that a passage answers."""

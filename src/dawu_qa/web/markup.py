@@ -36,8 +36,7 @@ def question_buttons(questions: tuple[str, ...], label: str, kind: str) -> str:
     if not questions:
         return ""
     items = "".join(
-        f'<li><button type="button" class="dq-ask"{language_of(question)}>'
-        f"{literal(question)}</button></li>"
+        f'<li><button type="button" class="dq-ask"{language_of(question)}>{literal(question)}</button></li>'
         for question in questions
     )
     return f'<div class="dq-more dq-{kind}"><p>{literal(label)}</p><ul>{items}</ul></div>'

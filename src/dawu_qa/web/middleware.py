@@ -28,6 +28,10 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
+_ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='4' "
+    "fill='%23c2410c'/%3E%3Cpath d='M4 4h8v6H8l-3 3v-3H4z' fill='%23fff'/%3E%3C/svg%3E"
+)
 _OPEN = frozenset({"/healthz", "/readyz"})
 _GRADIO = (
     "/gradio_api/run/",
@@ -196,6 +200,7 @@ class InLanguage:
             # Gradio looks its words up by the browser's language; a switch on the page goes before it.
             f"<script>for (const [name, value] of [['language', {locale}], ['languages', [{locale}]]]) "
             f"Object.defineProperty(navigator, name, {{get: () => value}});</script>"
+            f'<link rel="icon" href="{_ICON}">'
             f'<link rel="stylesheet" href="{root}/page/static/{self._style}">'
             f'<script defer src="{root}/page/static/{self._script}"></script>'
         )
@@ -207,5 +212,7 @@ class InLanguage:
 
 
 def _without_outside(page: str) -> str:
-    """Leave out Gradio's advertisement and the links to other hosts that come with it."""
-    return re.sub(r"<meta\s+(?:property=\"og:|name=\"twitter:)[^>]*>\s*", "", page)
+    """Leave out Gradio's advertisement, with its links to other hosts, and its manifest, which is not in a folder."""
+    return re.sub(
+        r"<meta\s+(?:property=\"og:|name=\"twitter:)[^>]*>\s*|<link rel=\"manifest\"[^>]*>", "", page
+    )

@@ -145,7 +145,9 @@ def build_page(desk: Desk, *, program: Callable[..., Any]) -> gr.Blocks:
     replies = Replies(desk)
     with gr.Blocks(title="dawu_qa", fill_width=True, analytics_enabled=False) as page:
         store = gr.BrowserState([], storage_key=_STORAGE_KEY, secret=_STORAGE_SECRET)
-        gr.HTML('<header id="dq-header"></header>', js_on_load=None, apply_default_css=False, elem_id="dq-top")
+        gr.HTML(
+            '<header id="dq-header"></header>', js_on_load=None, apply_default_css=False, elem_id="dq-top"
+        )
         with gr.Row(elem_id="dq-panes"):
             with gr.Column(elem_id="dq-left", scale=3), gr.Tabs(elem_id="dq-tabs"):
                 with gr.Tab(_t("chat.tab"), elem_id="dq-chat-tab", id="chat"):
@@ -180,8 +182,15 @@ def build_page(desk: Desk, *, program: Callable[..., Any]) -> gr.Blocks:
                 with gr.Tab(_t("figures.tab"), elem_id="dq-figures-tab", id="figures"):
                     gr.HTML('<div id="dq-figures"></div>', js_on_load=None, apply_default_css=False)
             with gr.Column(elem_id="dq-right", scale=2):
-                gr.HTML('<section id="dq-interview"></section>', js_on_load=None, apply_default_css=False, elem_id="dq-viewer")
-        bridge = gr.HTML({}, html_template="<i></i>", js_on_load=_BRIDGE, apply_default_css=False, elem_id="dq-bridge")
+                gr.HTML(
+                    '<section id="dq-interview"></section>',
+                    js_on_load=None,
+                    apply_default_css=False,
+                    elem_id="dq-viewer",
+                )
+        bridge = gr.HTML(
+            {}, html_template="<i></i>", js_on_load=_BRIDGE, apply_default_css=False, elem_id="dq-bridge"
+        )
         shown = [box, chat, store, bridge]
         private: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
         box.submit(replies.asked, [box, store], shown, **private)

@@ -38,7 +38,7 @@ class WebSettings:
             raise ValueError("the credentials are written user:password")
         if self.root_path and not self.root_path.startswith("/"):
             raise ValueError("the root path begins with /")
-        if not 0 <= self.port <= 65535:  # noqa: PLR2004
+        if not 0 <= self.port <= 65535:
             raise ValueError("a port is a number from 0 to 65535")
 
     @classmethod
