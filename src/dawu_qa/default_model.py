@@ -17,7 +17,6 @@ import hashlib
 import importlib.util
 import json
 import logging
-import os
 import shutil
 import struct
 import tempfile
@@ -111,7 +110,7 @@ def _unpack_to(packed: Path, folder: Path) -> None:
         (temporary / _CHECKSUMS).write_text(json.dumps(checksums, indent=1), encoding="utf-8")
         if folder.exists():
             shutil.rmtree(folder)
-        os.replace(temporary, folder)  # noqa: PTH105
+        temporary.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -95,7 +95,7 @@ def writing(index_dir: Path) -> Iterator[Path]:
                 yield folder
                 pointer = index_dir / f"{_CURRENT}.new"
                 pointer.write_text(folder.name, encoding="utf-8")
-                os.replace(pointer, index_dir / _CURRENT)  # noqa: PTH105
+                pointer.replace(index_dir / _CURRENT)  # the one atomic step
             finally:
                 _clear(index_dir, keep=_current(index_dir))
     except Timeout as error:
