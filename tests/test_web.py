@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import html
 import json
+import os
 import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from string import Formatter
@@ -21,6 +27,7 @@ from hypothesis import strategies as st
 import dawu_qa.web
 from dawu_qa.corpus import parse
 from dawu_qa.errors import IndexDamagedError, ServeError
+from dawu_qa.index.build import build_index
 from dawu_qa.types import Answer, Span
 from dawu_qa.web import WebSettings, build_app
 from dawu_qa.web.chat import Conversation
@@ -33,8 +40,9 @@ from dawu_qa.web.server import listen
 from dawu_qa.web.source import PipelineSource
 from dawu_qa.web.texts import LANGUAGES, keys, preferred_language, table, text
 from dawu_qa.web.turns import MAX_TURNS, Turn, from_browser, to_browser
-from web_pipeline import WATER, FakePipeline, served
+from web_pipeline import CORPUS, WATER, FakePipeline, served
 
+APP = str(Path(__file__).resolve().parents[1] / "app.py")
 CJK = re.compile(r"[\u3400-\u9fff]")
 
 
@@ -467,6 +475,22 @@ def test_gradio_clients_may_ask(address):
         client.close()
 
 
+def test_mcp_clients_may_ask(address):
+    mcp = pytest.importorskip("mcp")
+    from mcp.client.streamable_http import streamablehttp_client
+
+    async def call() -> str:
+        async with streamablehttp_client(f"{address}/gradio_api/mcp/") as (read, write, _):
+            async with mcp.ClientSession(read, write) as session:
+                await session.initialize()
+                tools = (await session.list_tools()).tools
+                assert [tool.name for tool in tools] == ["ask"]
+                assert list(tools[0].inputSchema["properties"]) == ["question"]
+                return str(await session.call_tool("ask", {"question": "饮水花了多少?"}))
+
+    assert WATER in anyio.run(call)
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -653,6 +677,52 @@ def test_a_taken_port_is_an_error_that_names_the_mend():
         with pytest.raises(ServeError, match="--port") as error:
             listen("127.0.0.1", taken.getsockname()[1])
     assert "\n" not in str(error.value)
+
+
+def test_the_script_at_the_top_tells_of_a_taken_port_in_one_line():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ran = subprocess.run(
+            [sys.executable, APP, "--port", port], capture_output=True, text=True, timeout=120, check=False
+        )
+    assert ran.returncode == 1
+    assert ran.stdout == ""
+    assert len(ran.stderr.splitlines()) == 1
+    assert "--port" in ran.stderr
+
+
+@pytest.mark.model
+def test_the_script_at_the_top_opens_the_page_and_ends_quietly(tmp_path):
+    build_index(CORPUS, tmp_path / "index")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "DAWU_QA_INDEX": str(tmp_path / "index"),
+        "DAWU_QA_DATA": str(tmp_path / "data"),
+        "DAWU_QA_PORT": str(port),
+    }
+    running = subprocess.Popen(
+        [sys.executable, APP], env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(600):
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(f"{address}/readyz", timeout=0.5).status_code == 200:
+                    break
+            time.sleep(0.1)
+        got = httpx.post(f"{address}/api/ask", json={"question": "饮水安全花了多少钱?"}).json()
+        assert WATER in got["text"]
+    finally:
+        running.send_signal(signal.SIGINT)
+        stdout, stderr = running.communicate(timeout=30)
+    assert running.returncode == 0
+    assert stdout == ""
+    assert "Traceback" not in stderr
+    assert address in stderr
 
 
 def test_an_address_of_another_computer_is_an_error():

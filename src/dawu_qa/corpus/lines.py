@@ -132,7 +132,7 @@ def classify(lines: list[Line], *, markdown: bool) -> list[Line]:
 
 def _field(line: Line) -> Line | None:
     match = _FIELD.match(line.text)
-    if match:
+    if match and not _TERMINAL.search(line.text):
         value = match.group("value").strip("\"'")
         label = next(name for name in _FIELDS if match.group(name))
         return line.cut(line.text.index(value, match.start("value")), value, kind="metadata", label=label)
@@ -196,17 +196,21 @@ def _page_furniture(lines: list[Line]) -> list[Line]:
 def _speakers(lines: list[Line]) -> dict[str, bool]:
     """Return who speaks in a transcript, and whether they ask.
 
-    A name is a speaker's where it opens two lines, or where it is one of the words for who asks or answers.
+    A name is a speaker's where it opens two lines or replies to who asks, or is a word for one who asks or answers.
     """
     turns: dict[str, list[bool]] = {}
+    replies: set[str] = set()
+    asked = False
     for line in lines:
         name = _speaker_name(line.text)
         if line.kind == "text" and name:
             turns.setdefault(name, []).append(line.is_question)
+            replies |= {name} if asked else set()
+            asked = bool(_ASKERS.match(name))
     return {
-        name: bool(_ASKERS.match(name)) or (not _ANSWERERS.match(name) and 2 * sum(asked) > len(asked))
-        for name, asked in turns.items()
-        if len(asked) > 1 or _ASKERS.match(name) or _ANSWERERS.match(name)
+        name: bool(_ASKERS.match(name)) or (not _ANSWERERS.match(name) and 2 * sum(asks) > len(asks))
+        for name, asks in turns.items()
+        if len(asks) > 1 or name in replies or _ASKERS.match(name) or _ANSWERERS.match(name)
     }
 
 

@@ -33,6 +33,7 @@ class _Builder:
     marker: str = ""
     paragraph: list[Line] = field(default_factory=list)
     asking: bool = False
+    question_level: int = 1
 
     def span(self, start: int, end: int) -> Span:
         return Span(self.text[start:end], self.source, start, end)
@@ -91,12 +92,12 @@ def parse(source: str, text: str) -> Document:
 
 
 def _promote_title(lines: list[Line]) -> list[Line]:
-    """Where no page header names a title, a heading that opens the file is it."""
+    """Where no page header names another title, a heading that opens the file is it."""
     body = [at for at, line in enumerate(lines) if line.kind not in {"chrome", "metadata"}]
-    has_title = any(
-        line.kind == "title" or (line.kind == "metadata" and line.label == "title") for line in lines
-    )
-    if not body or has_title or lines[body[0]].kind != "heading" or lines[body[0]].is_question:
+    titles = {line.text for line in lines if line.kind == "title" or (line.kind == "metadata" and line.label == "title")}
+    if not body or lines[body[0]].kind != "heading" or lines[body[0]].is_question:
+        return lines
+    if titles and lines[body[0]].text not in titles:
         return lines
     first = lines[body[0]]
     title = first.cut(0, first.text, kind="title", level=0)
@@ -119,6 +120,7 @@ def _add(builder: _Builder, line: Line, *, level: int, markdown: bool) -> None:
         case "heading":
             builder.open_heading(line, level)
             builder.asking = False
+            builder.question_level = level + 1
         case "marker":
             builder.block("marker", line.start, line.end)
             builder.marker = line.label
@@ -151,7 +153,7 @@ def _add_turn(builder: _Builder, line: Line) -> None:
         return
     begin = spans[-questions][0]
     question = line.cut(begin, line.text[begin:].rstrip())
-    builder.open_heading(question, 1)
+    builder.open_heading(question, builder.question_level)
     builder.asking = False
     if lead := line.text[:begin].rstrip():
         builder.paragraph.append(line.cut(0, lead))

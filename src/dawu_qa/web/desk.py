@@ -13,6 +13,7 @@ from dawu_qa.types import Answer
 from dawu_qa.web.gate import Gate
 from dawu_qa.web.library import Library
 from dawu_qa.web.source import PipelineSource
+from dawu_qa.web.turns import Turn
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,15 @@ class Desk:
         """
         async with self.gate.question(client):
             return await anyio.to_thread.run_sync(self._answered, question, tuple(history)[-_HISTORY:], top_k)
+
+    async def vote(self, turn: Turn, library: Library) -> None:
+        """Keep a vote, or take it back, for the editors."""
+        if self.feedback:
+            place = library.locate(turn.spans[0]) if turn.spans else None
+            sentence = turn.sentence or (library.sentence(place) if place else None)
+            await anyio.to_thread.run_sync(
+                self.feedback.vote, turn.id, turn.question, turn.spans, sentence, turn.vote
+            )
 
     def _answered(self, question: str, history: tuple[str, ...], top_k: int) -> tuple[Answer, Library]:
         library = self.source.library()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from dawu_qa.types import Block, Document
@@ -14,8 +15,9 @@ _TAGS = {"title": "h3", "caption": "p", "paragraph": "p", "metadata": "p", "mark
 _SHOWN_METADATA = ("date", "source", "guest", "host")
 
 
+@lru_cache(maxsize=4)
 def content(library: Library, language: Language, *, feedback: bool) -> dict[str, Any]:
-    """Return all that the page shows beside the chat, as HTML by region."""
+    """Return all that the page shows beside the chat, as HTML by region; the same object for the same library."""
     return {
         "fingerprint": library.fingerprint,
         "title": library.documents[0].title if library.documents else "",

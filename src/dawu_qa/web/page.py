@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import gradio as gr
+from gradio.events import api
 
 from dawu_qa.config import QUESTION_LIMIT
 from dawu_qa.web.chat import Conversation, Message
@@ -92,12 +93,14 @@ class Replies:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         turns = from_browser(kept)
         conversation = Conversation(library, language_of_request(request.headers))
-        chat: Any = gr.Chatbot(value=conversation.messages(turns), placeholder=conversation.welcome())
+        messages: Any = conversation.messages(turns)
         shared = shared.strip() if isinstance(shared, str) else ""
         if shared and not (turns and turns[-1].question == shared):
             box, messages, store, bridge = await self.asked(shared, kept, request)
-            return box, gr.Chatbot(value=messages, placeholder=conversation.welcome()), store, bridge
-        return "", chat, to_browser(turns), _bridge(library, turns[-1] if turns else None, asked=False)
+        else:
+            box, store = "", to_browser(turns)
+            bridge = _bridge(library, turns[-1] if turns else None, asked=False)
+        return box, gr.Chatbot(value=messages, placeholder=conversation.welcome()), store, bridge
 
     async def voted(self, kept: object, event: gr.EventData, request: gr.Request) -> tuple[Any, Any]:
         """Note a vote; the same vote a second time takes it back."""
@@ -109,10 +112,7 @@ class Replies:
         turn = turns[at].voted("" if turns[at].vote == data["vote"] else data["vote"])
         turns[at] = turn
         library = await self._desk.library()
-        if self._desk.feedback:
-            place = library.locate(turn.spans[0]) if turn.spans else None
-            sentence = turn.sentence or (library.sentence(place) if place else None)
-            self._desk.feedback.vote(turn.id, turn.question, turn.spans, sentence, turn.vote)
+        await self._desk.vote(turn, library)
         return Conversation(library, language_of_request(request.headers)).messages(turns), to_browser(turns)
 
     async def _notice(
@@ -143,7 +143,8 @@ def _bridge(library: Library, turn: Turn | None, *, asked: bool) -> dict[str, An
 def build_page(desk: Desk, *, program: Callable[..., Any]) -> gr.Blocks:
     """Return the page; `program` is what other programs may call through Gradio's client."""
     replies = Replies(desk)
-    with gr.Blocks(title="dawu_qa", fill_width=True, analytics_enabled=False) as page:
+    page = gr.Blocks(title="dawu_qa", fill_width=True, analytics_enabled=False)
+    with page:
         store = gr.BrowserState([], storage_key=_STORAGE_KEY, secret=_STORAGE_SECRET)
         gr.HTML(
             '<header id="dq-header"></header>', js_on_load=None, apply_default_css=False, elem_id="dq-top"
@@ -199,5 +200,5 @@ def build_page(desk: Desk, *, program: Callable[..., Any]) -> gr.Blocks:
         for clearing in (anew.click, chat.clear):
             clearing(lambda: ([], [], {"cleared": uuid4().hex}), None, [chat, store, bridge], **private)
         page.load(replies.opened, [store, box], shown, js=_LOADED, **private)
-        gr.api(program, api_name="ask", queue=False)
+        api(program, api_name="ask", queue=False)
     return page

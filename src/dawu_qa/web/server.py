@@ -170,4 +170,5 @@ def serve(
             "the page is open on http://%s:%s%s", shown, listening.getsockname()[1], settings.root_path
         )
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3, server_header=False)
-        uvicorn.Server(config).run(sockets=[listening])
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listening])

@@ -1,0 +1,83 @@
+"""Shared by the tests: the own corpus, a small deterministic encoder, and an index built with the real one."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dawu_qa import build_index
+from dawu_qa.types import EncodedText
+
+ROOT = Path(__file__).resolve().parents[1]
+CORPUS = ROOT / "corpus"
+INTERVIEW = CORPUS / "dawu-poverty-alleviation-interview-2021-01-19.txt"
+
+
+class HashEncoder:
+    """Characters as random but fixed unit vectors; a text is their mean. Alike texts have alike vectors."""
+
+    name = "hash"
+    fingerprint = "hash-1"
+    dim = 64
+
+    def encode_query(self, texts):
+        return [self._encode(text) for text in texts]
+
+    encode_passage = encode_query
+
+    def _encode(self, text):
+        rows = [self._vector(character) for character in text] or [np.zeros(self.dim, np.float32)]
+        mean = np.mean(rows, axis=0)
+        norm = np.linalg.norm(mean)
+        ends = np.arange(1, len(rows) + 1) if text else np.zeros(1)
+        return EncodedText((mean / norm if norm else mean).astype(np.float32), np.stack(rows), ends.astype(np.int64))
+
+    def _vector(self, character):
+        seed = int.from_bytes(hashlib.sha256(character.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+        row = np.random.default_rng(seed).standard_normal(self.dim).astype(np.float32)
+        return row / np.linalg.norm(row)
+
+
+@pytest.fixture(scope="session")
+def hash_encoder():
+    return HashEncoder()
+
+
+@pytest.fixture(scope="session")
+def interview():
+    from dawu_qa.corpus import parse
+
+    return parse(INTERVIEW.name, INTERVIEW.read_bytes().decode("utf-8"))
+
+
+@pytest.fixture(scope="session")
+def built_index(tmp_path_factory):
+    """The index of the own corpus, built with the real encoder."""
+    folder = tmp_path_factory.mktemp("index") / "index"
+    build_index(CORPUS, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pipeline(built_index):
+    from dawu_qa import QAPipeline
+
+    return QAPipeline.load(built_index)
+
+
+@pytest.fixture
+def small_corpus(tmp_path):
+    """Two short sources, one with a sidecar."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "library.txt").write_text(
+        "图书馆开放情况\n\n镇图书馆2019年5月建成,投入资金320万元,藏书2.6万册。\n\n每周开放六天,全年接待读者15000人次。\n", encoding="utf-8"
+    )
+    (folder / "library.questions.jsonl").write_text(
+        '{"sentence": "镇图书馆2019年5月建成,投入资金320万元,藏书2.6万册", "answer": "320万元", "questions": ["建图书馆花了多少钱?", "图书馆 投资"]}\n'
+        '{"sentence": null, "questions": ["图书馆有几层楼?"]}\n',
+        encoding="utf-8",
+    )
+    (folder / "river.md").write_text("# 清河\n\n## 治理\n\n三年来清理河道12公里,种树8000棵。\n", encoding="utf-8")
+    return folder
