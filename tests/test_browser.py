@@ -600,14 +600,12 @@ def test_credentials_open_the_page(opened, pipeline, tmp_path):
 
 
 @pytest.mark.model
-def test_the_real_pipeline_answers_in_the_page(opened, tmp_path_factory):
-    from dawu_qa.index.build import build_index
+def test_the_real_pipeline_answers_in_the_page(opened, built_index, tmp_path_factory):
     from dawu_qa.pipeline import QAPipeline
-    from web_pipeline import CORPUS
 
-    folder = tmp_path_factory.mktemp("index")
-    build_index(CORPUS, folder)
-    with served(QAPipeline.load(folder), WebSettings(data_dir=tmp_path_factory.mktemp("data"))) as address:
+    with served(
+        QAPipeline.load(built_index), WebSettings(data_dir=tmp_path_factory.mktemp("data"))
+    ) as address:
         page = opened(address).page
         ask(page, "饮水安全花了多少钱?")
         assert WATER in page.inner_text(f"{ANSWER} strong")

@@ -27,7 +27,6 @@ from hypothesis import strategies as st
 import dawu_qa.web
 from dawu_qa.corpus import parse
 from dawu_qa.errors import IndexDamagedError, ServeError
-from dawu_qa.index.build import build_index
 from dawu_qa.types import Answer, Span
 from dawu_qa.web import WebSettings, build_app
 from dawu_qa.web.chat import Conversation
@@ -40,7 +39,7 @@ from dawu_qa.web.server import listen
 from dawu_qa.web.source import PipelineSource
 from dawu_qa.web.texts import LANGUAGES, keys, preferred_language, table, text
 from dawu_qa.web.turns import MAX_TURNS, Turn, from_browser, to_browser
-from web_pipeline import CORPUS, WATER, FakePipeline, served
+from web_pipeline import WATER, FakePipeline, served
 
 APP = str(Path(__file__).resolve().parents[1] / "app.py")
 CJK = re.compile(r"[\u3400-\u9fff]")
@@ -477,16 +476,18 @@ def test_gradio_clients_may_ask(address):
 
 def test_mcp_clients_may_ask(address):
     mcp = pytest.importorskip("mcp")
-    from mcp.client.streamable_http import streamablehttp_client
+    from mcp.client.streamable_http import streamable_http_client
 
     async def call() -> str:
-        async with streamablehttp_client(f"{address}/gradio_api/mcp/") as (read, write, _):
-            async with mcp.ClientSession(read, write) as session:
-                await session.initialize()
-                tools = (await session.list_tools()).tools
-                assert [tool.name for tool in tools] == ["ask"]
-                assert list(tools[0].inputSchema["properties"]) == ["question"]
-                return str(await session.call_tool("ask", {"question": "饮水花了多少?"}))
+        async with (
+            streamable_http_client(f"{address}/gradio_api/mcp/") as streams,
+            mcp.ClientSession(streams[0], streams[1]) as session,
+        ):
+            await session.initialize()
+            tools = (await session.list_tools()).tools
+            assert [tool.name for tool in tools] == ["ask"]
+            assert list(tools[0].inputSchema["properties"]) == ["question"]
+            return str(await session.call_tool("ask", {"question": "饮水花了多少?"}))
 
     assert WATER in anyio.run(call)
 
@@ -694,13 +695,12 @@ def test_the_script_at_the_top_tells_of_a_taken_port_in_one_line():
 
 
 @pytest.mark.model
-def test_the_script_at_the_top_opens_the_page_and_ends_quietly(tmp_path):
-    build_index(CORPUS, tmp_path / "index")
+def test_the_script_at_the_top_opens_the_page_and_ends_quietly(built_index, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = os.environ | {
-        "DAWU_QA_INDEX": str(tmp_path / "index"),
+        "DAWU_QA_INDEX": str(built_index),
         "DAWU_QA_DATA": str(tmp_path / "data"),
         "DAWU_QA_PORT": str(port),
     }
