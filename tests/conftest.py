@@ -31,7 +31,9 @@ class HashEncoder:
         mean = np.mean(rows, axis=0)
         norm = np.linalg.norm(mean)
         ends = np.arange(1, len(rows) + 1) if text else np.zeros(1)
-        return EncodedText((mean / norm if norm else mean).astype(np.float32), np.stack(rows), ends.astype(np.int64))
+        return EncodedText(
+            (mean / norm if norm else mean).astype(np.float32), np.stack(rows), ends.astype(np.int64)
+        )
 
     def _vector(self, character):
         seed = int.from_bytes(hashlib.sha256(character.encode("utf-8", "surrogatepass")).digest()[:8], "big")
@@ -72,12 +74,15 @@ def small_corpus(tmp_path):
     folder = tmp_path / "corpus"
     folder.mkdir()
     (folder / "library.txt").write_text(
-        "图书馆开放情况\n\n镇图书馆2019年5月建成,投入资金320万元,藏书2.6万册。\n\n每周开放六天,全年接待读者15000人次。\n", encoding="utf-8"
+        "图书馆开放情况\n\n镇图书馆2019年5月建成,投入资金320万元,藏书2.6万册。\n\n每周开放六天,全年接待读者15000人次。\n",
+        encoding="utf-8",
     )
     (folder / "library.questions.jsonl").write_text(
         '{"sentence": "镇图书馆2019年5月建成,投入资金320万元,藏书2.6万册", "answer": "320万元", "questions": ["建图书馆花了多少钱?", "图书馆 投资"]}\n'
         '{"sentence": null, "questions": ["图书馆有几层楼?"]}\n',
         encoding="utf-8",
     )
-    (folder / "river.md").write_text("# 清河\n\n## 治理\n\n三年来清理河道12公里,种树8000棵。\n", encoding="utf-8")
+    (folder / "river.md").write_text(
+        "# 清河\n\n## 治理\n\n三年来清理河道12公里,种树8000棵。\n", encoding="utf-8"
+    )
     return folder

@@ -49,7 +49,10 @@ def test_dense_scores_agree_with_brute_force_cosine(small_index, hash_encoder):
     dense = Dense("sentences", index.dense["sentences"], units, len(index.catalogue.passages))
     expected = index.vectors.embeddings["sentences"] @ query.embedding
     np.testing.assert_allclose(dense.unit_scores(query), expected, rtol=1e-5)
-    best = [max(expected[at] for at, unit in enumerate(units) if unit == passage) for passage in sorted(set(units))]
+    best = [
+        max(expected[at] for at, unit in enumerate(units) if unit == passage)
+        for passage in sorted(set(units))
+    ]
     np.testing.assert_allclose(dense.scores(query)[sorted(set(units))], best, rtol=1e-5)
 
 
@@ -83,7 +86,9 @@ def test_every_damaged_byte_region_is_noticed(small_index):
     storage.load(small_index)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"manifest": "{}", "sha256": "0"}', '{"manifest": 3, "sha256": "0"}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"manifest": "{}", "sha256": "0"}', '{"manifest": 3, "sha256": "0"}']
+)
 def test_a_damaged_manifest_is_refused(small_index, content):
     (generation(small_index) / "manifest.json").write_text(content)
     with pytest.raises(IndexDamagedError, match="manifest"):
@@ -165,9 +170,13 @@ def test_a_file_that_is_no_text_is_refused_by_name(small_corpus, tmp_path, hash_
 
 
 def test_gb18030_is_read(small_corpus, tmp_path, hash_encoder):
-    (small_corpus / "old.txt").write_bytes("桥梁情况\n\n全镇有石桥十七座,最老的建于1872年。\n".encode("gb18030"))
+    (small_corpus / "old.txt").write_bytes(
+        "桥梁情况\n\n全镇有石桥十七座,最老的建于1872年。\n".encode("gb18030")
+    )
     build_index(small_corpus, tmp_path / "index", encoder=hash_encoder)
-    assert any("石桥十七座" in passage.text for passage in storage.load(tmp_path / "index").catalogue.passages)
+    assert any(
+        "石桥十七座" in passage.text for passage in storage.load(tmp_path / "index").catalogue.passages
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,7 +190,9 @@ def test_gb18030_is_read(small_corpus, tmp_path, hash_encoder):
         ('{"sentence": 3, "questions": ["?"]}', "sentence"),
     ],
 )
-def test_a_bad_sidecar_line_stops_the_build_with_its_number(small_corpus, tmp_path, hash_encoder, line, reason):
+def test_a_bad_sidecar_line_stops_the_build_with_its_number(
+    small_corpus, tmp_path, hash_encoder, line, reason
+):
     with (small_corpus / "library.questions.jsonl").open("a", encoding="utf-8") as sidecar:
         sidecar.write(line + "\n")
     with pytest.raises(CorpusError, match=rf"line 3: .*{reason}"):

@@ -26,7 +26,9 @@ def test_eight_sections_open_with_a_question_or_a_title(interview):
 def test_items_carry_their_subsection(interview):
     water = next(passage for passage in interview.passages if "11665万元" in passage.text)
     assert water.headings[1:] == ("(二)统筹资金落实政策", "03")
-    subsections = dict.fromkeys(heading for passage in interview.passages for heading in passage.headings if heading.startswith("("))
+    subsections = dict.fromkeys(
+        heading for passage in interview.passages for heading in passage.headings if heading.startswith("(")
+    )
     assert [heading[1] for heading in subsections] == list("一二三四")
 
 
@@ -39,7 +41,19 @@ def test_the_introduction_is_one_passage_of_whole_sentences(interview):
 
 def test_captions_and_page_furniture_are_in_no_passage(interview):
     text = "\n".join(passage.text for passage in interview.passages)
-    for furniture in ("图丨", "访谈现场", "澎湃Logo", "下载客户端", "登录", "字号", "阅读原文", "ICP备", "©", "+1", "原标题"):
+    for furniture in (
+        "图丨",
+        "访谈现场",
+        "澎湃Logo",
+        "下载客户端",
+        "登录",
+        "字号",
+        "阅读原文",
+        "ICP备",
+        "©",
+        "+1",
+        "原标题",
+    ):
         assert furniture not in text
 
 
@@ -56,6 +70,8 @@ def test_no_sentence_of_the_body_is_lost(interview):
     body = interview.text[interview.text.index("2020年是") : interview.text.index("原标题")]
     kept = "".join(interview.text[block.start : block.end] for block in interview.blocks)
     assert {line.strip() for line in body.splitlines() if line.strip()} <= {
-        line.strip() for block in interview.blocks for line in interview.text[block.start : block.end].splitlines()
+        line.strip()
+        for block in interview.blocks
+        for line in interview.text[block.start : block.end].splitlines()
     }
     assert "经得起历史检验。" in kept

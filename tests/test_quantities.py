@@ -54,6 +54,9 @@ def test_folding_in_place_keeps_every_offset(text):
     assert len(fold_in_place(text)) == len(text)
 
 
-@pytest.mark.parametrize(("word", "syllables"), [("guangfu", ("guang", "fu")), ("anquan", ("an", "quan")), ("school", ()), ("", ())])
+@pytest.mark.parametrize(
+    ("word", "syllables"),
+    [("guangfu", ("guang", "fu")), ("anquan", ("an", "quan")), ("school", ()), ("", ())],
+)
 def test_pinyin_is_split_into_syllables(word, syllables):
     assert split_pinyin(word) == syllables

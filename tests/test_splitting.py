@@ -96,7 +96,10 @@ def test_markdown_headings_lists_and_front_matter():
     document = parse("c.md", MARKDOWN)
     assert document.metadata["date"].text == "2022-03-04"
     assert document.title == "村小的食堂"
-    assert next(p for p in document.passages if "4.5元" in p.text).headings == ("办得怎么样", "每天多少学生吃饭?")
+    assert next(p for p in document.passages if "4.5元" in p.text).headings == (
+        "办得怎么样",
+        "每天多少学生吃饭?",
+    )
     assert {"添一台冷柜", "每学期体检2次"} <= set(texts(document))
 
 
@@ -127,7 +130,13 @@ def test_thousands_do_not_split_a_clause():
     assert [text[start:end] for start, end in clauses(text)] == ["投入1,200万元,", "修路"]
 
 
-ANY_TEXT = st.text(alphabet=st.one_of(st.sampled_from("问答主持人:?。,、“”()《》01\n\r\t #-一二(一)大悟。!"), st.characters(exclude_categories=["Cs"])), max_size=400)
+ANY_TEXT = st.text(
+    alphabet=st.one_of(
+        st.sampled_from("问答主持人:?。,、“”()《》01\n\r\t #-一二(一)大悟。!"),
+        st.characters(exclude_categories=["Cs"]),
+    ),
+    max_size=400,
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -150,7 +159,17 @@ def test_sentences_and_clauses_hold_every_letter_once(text):
         assert [c for c in held if c.isalnum()] == [c for c in text if c.isalnum()]
 
 
-@pytest.mark.parametrize("text", ["字" * 1_000_000, "\n" * 1_000_000, "# 标题\n\n" * 10_000, "(" * 100_000, "“" * 100_000, "甲,\n" * 20_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "字" * 1_000_000,
+        "\n" * 1_000_000,
+        "# 标题\n\n" * 10_000,
+        "(" * 100_000,
+        "“" * 100_000,
+        "甲,\n" * 20_000,
+    ],
+)
 def test_large_and_odd_texts_are_split_in_linear_time(text):
     began = time.process_time()
     parse("x.md", text)

@@ -1,5 +1,8 @@
 """Ask an interview in your own words; get its exact words back, with the place they stand at."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from dawu_qa.__about__ import __version__
 from dawu_qa.errors import (
     CorpusError,
@@ -12,9 +15,14 @@ from dawu_qa.errors import (
     ModelLoadError,
     ServeError,
 )
-from dawu_qa.index.build import build_index
-from dawu_qa.pipeline import QAPipeline, ask, figures
 from dawu_qa.types import Answer, Document, Encoder, Figure, Passage, ScoredPassage, Span
+
+if TYPE_CHECKING:
+    from dawu_qa.index.build import build_index
+    from dawu_qa.pipeline import QAPipeline, ask, figures
+
+#: What is imported when it is first used, so that errors and help cost nothing.
+_LAZY = {"QAPipeline": "pipeline", "ask": "pipeline", "build_index": "index.build", "figures": "pipeline"}
 
 __all__ = [
     "Answer",
@@ -39,3 +47,9 @@ __all__ = [
     "build_index",
     "figures",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f"dawu_qa.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

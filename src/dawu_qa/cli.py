@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -357,8 +358,9 @@ def _print_json(value: Any) -> None:
 
 
 def main(run: Callable[[], Any] = cli) -> None:
-    """Run the command line; output is UTF-8 whatever the locale."""
+    """Run the command line; arguments and output are UTF-8 whatever the locale."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
+    sys.argv = [os.fsencode(argument).decode("utf-8", "replace") for argument in sys.argv]
     run()

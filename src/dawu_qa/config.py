@@ -33,11 +33,15 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read DAWU_QA_INDEX and DAWU_QA_DATA, else use the checkout, else (an installed wheel) the user's folders."""
+        """Read DAWU_QA_INDEX, DAWU_QA_CACHE and DAWU_QA_DATA, else use the checkout, else (an installed wheel) the user's folders."""
         checkout = (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "corpus").is_dir()
         corpus_dir = _CHECKOUT / "corpus" if checkout else Path(str(files("dawu_qa").joinpath("data/corpus")))
         data_dir = Path(environment.get("DAWU_QA_DATA") or user_data_path("dawu_qa"))
         if named := environment.get("DAWU_QA_INDEX"):
             return cls(Path(named), corpus_dir, own_index=False, data_dir=data_dir)
-        index_dir = _CHECKOUT / "index" if checkout else user_cache_path("dawu_qa") / "index"
+        index_dir = (
+            _CHECKOUT / "index"
+            if checkout
+            else Path(environment.get("DAWU_QA_CACHE") or user_cache_path("dawu_qa")) / "index"
+        )
         return cls(index_dir, corpus_dir, own_index=True, data_dir=data_dir)

@@ -151,6 +151,7 @@ class QAPipeline:
     def explain(self, question: str, *, history: Sequence[str] = (), top_k: int = 3) -> Explanation:
         """Answer a question like `ask`, and tell what each stage made of it."""
         check_question(question, top_k)
+        question = question.encode("utf-8", "replace").decode()  # a lone surrogate is no character
         if is_small_talk(question):
             return Explanation(
                 question, question, (), self.thresholds, Answer(question, "small_talk", "", (), None, (), 0.0)
