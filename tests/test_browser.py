@@ -533,6 +533,22 @@ def test_everything_is_reached_by_keyboard_with_a_name_and_a_visible_focus(opene
     } <= reached
 
 
+def test_a_second_question_waits_for_the_answer_to_the_first(opened, tmp_path):
+    slow = FakePipeline()
+    with served(slow, WebSettings(data_dir=tmp_path)) as address:
+        page = opened(address).page
+        page.wait_for_selector(".dq-welcome")
+        slow.delay = 0.8
+        page.click(".dq-welcome .dq-ask >> nth=0")
+        page.fill(BOX, "教育资助了多少?")
+        page.press(BOX, "Enter")
+        page.wait_for_selector(f"{ANSWER} strong")
+        assert len(slow.asked) == 1
+        slow.delay = 0.0
+        ask(page, "教育资助了多少?")
+        assert page.locator(ANSWER).count() == 2
+
+
 def test_a_citation_and_an_offer_work_by_keyboard(opened, address):
     page = opened(address, reduced_motion="reduce").page
     ask(page, "饮水安全花了多少钱?")

@@ -81,7 +81,19 @@ def test_top_k_below_one_is_a_value_error(pipeline):
 
 @pytest.mark.parametrize(
     "question",
-    ["?", "😀", "\x00", "a" * 2000, "是" * 2000, "<b>水</b>", "'; DROP TABLE", "\u202e水", "①②③", "1", "\ud800水"],
+    [
+        "?",
+        "😀",
+        "\x00",
+        "a" * 2000,
+        "是" * 2000,
+        "<b>水</b>",
+        "'; DROP TABLE",
+        "\u202e水",
+        "①②③",
+        "1",
+        "\ud800水",
+    ],
 )
 def test_odd_questions_get_an_answer_value(pipeline, question):
     assert isinstance(pipeline.ask(question), Answer)

@@ -94,7 +94,11 @@ def parse(source: str, text: str) -> Document:
 def _promote_title(lines: list[Line]) -> list[Line]:
     """Where no page header names another title, a heading that opens the file is it."""
     body = [at for at, line in enumerate(lines) if line.kind not in {"chrome", "metadata"}]
-    titles = {line.text for line in lines if line.kind == "title" or (line.kind == "metadata" and line.label == "title")}
+    titles = {
+        line.text
+        for line in lines
+        if line.kind == "title" or (line.kind == "metadata" and line.label == "title")
+    }
     if not body or lines[body[0]].kind != "heading" or lines[body[0]].is_question:
         return lines
     if titles and lines[body[0]].text not in titles:

@@ -16,7 +16,7 @@ from dawu_qa.web.desk import Desk
 from dawu_qa.web.gate import Busy, TooFast
 from dawu_qa.web.library import Library
 from dawu_qa.web.request import language_of_request
-from dawu_qa.web.texts import LANGUAGES, LOCALES, Language, table
+from dawu_qa.web.texts import LANGUAGES, LOCALES, Language, table, text
 from dawu_qa.web.turns import MAX_TURNS, VOTES, Turn, from_browser, to_browser
 
 logger = logging.getLogger(__name__)
@@ -58,23 +58,33 @@ class Replies:
         turns = from_browser(kept)
         question = (question or "").strip()
         if not question:
-            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            return gr.skip(), gr.skip(), gr.skip(), _nothing_new()
         if len(question) > QUESTION_LIMIT:
             messages = await self._notice(
                 turns, language, "notice.too_long", question, retry=False, limit=QUESTION_LIMIT
             )
-            return question, messages, gr.skip(), gr.skip()
+            return question, messages, gr.skip(), _nothing_new()
         try:
             history = [turn.question for turn in turns if turn.band != "small_talk"]
             client = request.client.host if request.client else None
             answer, library = await self._desk.ask(question, history, client=client)
         except Busy:
-            return "", await self._notice(turns, language, "notice.busy", question), gr.skip(), gr.skip()
+            return "", await self._notice(turns, language, "notice.busy", question), gr.skip(), _nothing_new()
         except TooFast:
-            return "", await self._notice(turns, language, "notice.too_fast", question), gr.skip(), gr.skip()
+            return (
+                "",
+                await self._notice(turns, language, "notice.too_fast", question),
+                gr.skip(),
+                _nothing_new(),
+            )
         except Exception:
             logger.exception("a question was not answered")
-            return "", await self._notice(turns, language, "notice.error", question), gr.skip(), gr.skip()
+            return (
+                "",
+                await self._notice(turns, language, "notice.error", question),
+                gr.skip(),
+                _nothing_new(),
+            )
         turns = [*turns, Turn.of(answer)][-MAX_TURNS:]
         messages = Conversation(library, language).messages(turns)
         return "", messages, to_browser(turns), _bridge(library, turns[-1], asked=True)
@@ -85,21 +95,24 @@ class Replies:
         return await self.asked(question if isinstance(question, str) else "", kept, request)
 
     async def opened(self, kept: object, shared: str, request: gr.Request) -> Shown:
-        """Show what the browser kept, and answer a question that the address asks."""
+        """Show what the browser kept, answer a question that the address asks, and open the box."""
+        language = language_of_request(request.headers)
         try:
             library = await self._desk.library()
         except Exception:
             logger.exception("the page was opened without an index")
-            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            closed = gr.Textbox(placeholder=text("notice.error", language), interactive=False)
+            return closed, gr.skip(), gr.skip(), gr.skip()
         turns = from_browser(kept)
-        conversation = Conversation(library, language_of_request(request.headers))
+        conversation = Conversation(library, language)
         messages: Any = conversation.messages(turns)
         shared = shared.strip() if isinstance(shared, str) else ""
         if shared and not (turns and turns[-1].question == shared):
-            box, messages, store, bridge = await self.asked(shared, kept, request)
+            words, messages, store, bridge = await self.asked(shared, kept, request)
         else:
-            box, store = "", to_browser(turns)
+            words, store = "", to_browser(turns)
             bridge = _bridge(library, turns[-1] if turns else None, asked=False)
+        box = gr.Textbox(value=words, interactive=True, placeholder=text("chat.placeholder", language))
         return box, gr.Chatbot(value=messages, placeholder=conversation.welcome()), store, bridge
 
     async def voted(self, kept: object, event: gr.EventData, request: gr.Request) -> tuple[Any, Any]:
@@ -124,6 +137,11 @@ class Replies:
             logger.exception("nothing to answer from")
             return []
         return [*conversation.messages(turns), *conversation.notice(key, question, **fields)]
+
+
+def _nothing_new() -> dict[str, Any]:
+    """Return a word to the page's script that a question was dealt with; a new one each time, so that it is heard."""
+    return {"notice": uuid4().hex}
 
 
 def _bridge(library: Library, turn: Turn | None, *, asked: bool) -> dict[str, Any]:
@@ -171,7 +189,9 @@ def build_page(desk: Desk, *, program: Callable[..., Any]) -> gr.Blocks:
                         box = gr.Textbox(
                             label=_t("chat.box"),
                             show_label=False,
-                            placeholder=_t("chat.placeholder"),
+                            # Opened once what the browser kept is there: an earlier question would be lost.
+                            interactive=False,
+                            placeholder=_t("page.loading"),
                             submit_btn=True,
                             max_length=QUESTION_LIMIT + 1,
                             lines=1,

@@ -1,9 +1,8 @@
 /* What the page's scripts share: its texts, its content, and the way to the server. */
 "use strict";
 window.dawuPage = (() => {
-  const root = () => (window.gradio_config && window.gradio_config.root) || "";
   const base = new URL(document.currentScript.src).pathname.replace(/\/page\/static\/[^/]*$/, "");
-  const state = { content: null, shown: null, waiting: [] };
+  const state = { content: null, shown: null, title: "", since: 0 };
   const reduced = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
   const narrow = () => matchMedia("(max-width: 767px)").matches;
   const t = (key) => (state.content ? state.content.texts[key] : "") || "";
@@ -73,10 +72,24 @@ window.dawuPage = (() => {
     history.replaceState(null, "", address);
   }
 
+  /* One question at a time: two answers on their way would each leave the other's question out. */
+  function begin() {
+    if (state.since && Date.now() - state.since < 10000) return false;
+    state.since = Date.now();
+    document.body.classList.add("dq-waiting");
+    return true;
+  }
+
+  function end() {
+    state.since = 0;
+    document.body.classList.remove("dq-waiting");
+  }
+
   function ask(question) {
+    if (!window.dawuBridge || !begin()) return;
     document.body.classList.remove("dq-sheet");
     chooseTab(0);
-    if (window.dawuBridge) window.dawuBridge("select", { question });
+    window.dawuBridge("select", { question });
   }
 
   function chooseTab(at) {
@@ -86,6 +99,7 @@ window.dawuPage = (() => {
 
   /* What the server says after each question: the documents' version, the place to light, the question itself. */
   function shown(value) {
+    if (value && Object.keys(value).length) end();
     if (!value || (!value.cleared && !value.fingerprint)) return;
     state.shown = value;
     if (value.cleared) {
@@ -132,5 +146,5 @@ window.dawuPage = (() => {
   new MutationObserver(fillAll).observe(document.documentElement, { childList: true, subtree: true });
   forgetLanguageInAddress();
   load();
-  return { state, t, by, fetched, language, reduced, narrow, shown, chooseTab, base, root };
+  return { state, begin, t, by, fetched, language, reduced, narrow, shown, chooseTab, base };
 })();

@@ -9,11 +9,16 @@
   for (const kind of ["keydown", "keypress"]) {
     addEventListener(kind, (event) => {
       /* Enter ends what an input method composes; it does not send. 229: a key that went to the method. */
-      if (event.key !== "Enter" || !(composing || event.isComposing || event.keyCode === 229)) return;
+      if (event.key !== "Enter") return;
+      const ends = composing || event.isComposing || event.keyCode === 229;
+      if (!ends && (kind === "keydown" || event.shiftKey || !event.target.closest("#dq-box") || page.begin())) return;
       event.stopImmediatePropagation();
       if (kind === "keypress") event.preventDefault();
     }, true);
   }
+  addEventListener("click", (event) => {
+    if (event.target.closest && event.target.closest("#dq-box button") && !page.begin()) event.stopImmediatePropagation();
+  }, true);
 
   function name(selector, key) {
     const words = page.t(key);
