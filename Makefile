@@ -23,7 +23,7 @@ bench: $(DEV_STAMP)
 	$(BIN)/python evals/bench.py
 
 screenshots: $(DEV_STAMP)
-	$(BIN)/python docs/screenshots.py
+	$(BIN)/python tests/screenshots.py docs
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

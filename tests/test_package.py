@@ -14,7 +14,7 @@ LAYERS = (
     {"index"},
     {"retrieval"},
     {"reader"},
-    {"conversation", "figures"},
+    {"conversation", "figure_table"},
     {"pipeline", "feedback"},
     {"evaluation"},
     {"web"},

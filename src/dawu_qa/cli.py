@@ -254,12 +254,70 @@ def _stages(explained: Explanation) -> dict[str, Any]:
 @cli.command()
 @click.option("--host", help="Address to listen on. [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on. [default: 7860]")
+@click.option("--auth", metavar="USER:PASSWORD", help="Let in only who knows them. [default: DAWU_QA_AUTH]")
+@click.option("--root-path", help="The path that a reverse proxy serves the page under.")
+@click.option("--no-feedback", is_flag=True, help="Keep neither votes nor unanswered questions.")
 @_index_option
-def serve(host: str | None, port: int | None, index_dir: Path | None) -> None:
+def serve(
+    host: str | None,
+    port: int | None,
+    auth: str | None,
+    root_path: str | None,
+    index_dir: Path | None,
+    *,
+    no_feedback: bool,
+) -> None:
     """Open the chat page."""
+    from dawu_qa.web import WebSettings
     from dawu_qa.web import serve as serve_page
 
-    serve_page(host, port, index_dir)
+    logging.getLogger("dawu_qa").setLevel(logging.INFO)
+    settings = WebSettings.from_environment(
+        host=host, port=port, credentials=auth, root_path=root_path, feedback=False if no_feedback else None
+    )
+    serve_page(index_dir=index_dir, settings=settings)
+
+
+@cli.group()
+def feedback() -> None:
+    """Read what the page kept for the editors."""
+
+
+def _feedback_store() -> Any:
+    from dawu_qa.config import Settings
+    from dawu_qa.feedback import FILE_NAME, FeedbackStore
+
+    return FeedbackStore(Settings.from_environment().data_dir / FILE_NAME)
+
+
+@feedback.command("export")
+def export_feedback() -> None:
+    """Print unanswered questions and votes as lines of a questions sidecar, to fill in."""
+    from dawu_qa.feedback import export_lines
+
+    for line in export_lines(_feedback_store()):
+        click.echo(line)
+
+
+@feedback.command("report")
+@_json_option
+def report_feedback(*, as_json: bool) -> None:
+    """Count unanswered questions and votes."""
+    from dawu_qa.feedback import report
+
+    counts = report(_feedback_store())
+    if as_json:
+        _print_json(counts)
+        return
+    click.echo(
+        f"{counts['unanswered']['questions']} questions without an answer, asked {counts['unanswered']['times']} times"
+    )
+    click.echo(
+        f"{counts['votes']['total']} votes: "
+        + ", ".join(f"{kind} {count}" for kind, count in counts["votes"]["by_kind"].items())
+    )
+    for row in counts["most_asked"]:
+        click.echo(f"  {row['times']}× {row['question']} ({row['band']})")
 
 
 @cli.command("eval")

@@ -42,6 +42,11 @@ class SentenceTransformerEncoder:
         self.fingerprint = _fingerprint(name, folder)
         self.dim = int(self._model.get_embedding_dimension())
 
+    @property
+    def model(self) -> Any:
+        """The sentence-transformers model itself."""
+        return self._model
+
     def encode_query(self, texts: Sequence[str]) -> list[EncodedText]:
         """Encode texts that ask."""
         return self._encode(texts, "query")

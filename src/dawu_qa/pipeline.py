@@ -12,7 +12,7 @@ from pathlib import Path
 from dawu_qa.config import QUESTION_LIMIT, Settings
 from dawu_qa.conversation import depends_on_history, parts, restate
 from dawu_qa.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError
-from dawu_qa.figures import find_figures
+from dawu_qa.figure_table import find_figures
 from dawu_qa.index import storage
 from dawu_qa.index.build import build_index
 from dawu_qa.reader.answerability import Answerability, Judgement, Thresholds
@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 _SUGGESTIONS = 3
 _STARTERS = 6
+#: A question whose words the corpus mostly does not know is not taken for a follow-up unless it points back.
+_KNOWN_WORDS = 0.4
 #: Kinds of which a question may want several: "哪两个方案".
 _SEVERAL = frozenset({"document", "quote", "rank", "date"})
 
@@ -201,9 +203,10 @@ class QAPipeline:
         readings = tuple(self.read(piece) for piece in parts(question))
         if len(readings) > 1 and _grounded(readings) < self.thresholds.answer:
             readings = (self.read(question),)
-        if history and _grounded(readings) < self.thresholds.answer:
+        known = readings[0].signals["unsupported_corpus"] < _KNOWN_WORDS
+        if history and known and _grounded(readings) < self.thresholds.answer:
             restated, followed = self._follow_up(question, history)
-            if _grounded(followed) >= self.thresholds.answer:
+            if followed[0].judgement.correct >= self.thresholds.answer:
                 return restated, followed
         return question, readings
 
