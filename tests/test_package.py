@@ -16,7 +16,7 @@ LAYERS = (
     {"reader"},
     {"conversation", "figure_table"},
     {"pipeline", "feedback"},
-    {"evaluation"},
+    {"evaluation", "terminal"},
     {"web"},
     {"cli", "__main__"},
 )

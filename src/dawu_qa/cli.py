@@ -9,16 +9,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from dawu_qa.__about__ import __version__
 from dawu_qa.errors import DawuQAError
-
-if TYPE_CHECKING:
-    from dawu_qa.pipeline import Explanation
-    from dawu_qa.types import Answer, Span
+from dawu_qa.terminal import print_answer, stages
 
 _index_option = click.option(
     "--index",
@@ -160,95 +157,11 @@ def ask(
     explained = open_pipeline(index_dir, progress=True).explain(question, history=history, top_k=top_k)
     if as_json:
         answer = {**asdict(explained.answer), "answered": explained.answer.answered}
-        _print_json({**answer, **({"explanation": _stages(explained)} if explain else {})})
+        _print_json({**answer, **({"explanation": stages(explained)} if explain else {})})
         return
-    _print_answer(explained.answer)
+    print_answer(explained.answer)
     if explain:
-        click.echo(json.dumps(_stages(explained), ensure_ascii=False, indent=1))
-
-
-def _print_answer(answer: Answer) -> None:
-    if answer.band == "small_talk":
-        click.echo("您好!请问我这篇访谈里的事。")
-        return
-    if answer.answered:
-        click.echo(click.style(answer.text, bold=True))
-        if answer.sentence:
-            click.echo(f"  {_marked(answer.sentence, answer.spans)}")
-        passage = answer.passages[0].passage
-        place = " · ".join(passage.headings) or passage.source
-        click.echo(
-            f"  — {place}({answer.spans[0].source} {answer.spans[0].start}–{answer.spans[0].end},把握 {answer.confidence:.0%})"
-        )
-    elif answer.band == "did_you_mean":
-        click.echo("没有把握。你是不是想问:")
-    else:
-        click.echo("这篇访谈里没有提到。")
-    if answer.suggestions:
-        click.echo("" if answer.band == "did_you_mean" else "相关问题:")
-        for suggestion in answer.suggestions:
-            click.echo(f"  {suggestion}")
-
-
-def _marked(sentence: Span, spans: tuple[Span, ...]) -> str:
-    """Return the sentence with the spans in it marked by 【】."""
-    inside = [
-        span
-        for span in spans
-        if span.source == sentence.source and sentence.start <= span.start and span.end <= sentence.end
-    ]
-    text = sentence.text
-    for span in sorted(inside, key=lambda span: -span.start):
-        left, right = span.start - sentence.start, span.end - sentence.start
-        text = f"{text[:left]}【{text[left:right]}】{text[right:]}"
-    return "".join(text.split("\n"))
-
-
-def _stages(explained: Explanation) -> dict[str, Any]:
-    """Return what each stage made of a question as plain values, rounded."""
-    readings = []
-    for reading in explained.readings:
-        best = reading.retrieved.ranking[:3]
-        readings.append(
-            {
-                "searched": reading.query.text,
-                "folded": reading.query.folded,
-                "passages": [
-                    {
-                        "score": round(float(reading.retrieved.score[at]), 3),
-                        "retrievers": {
-                            name: round(float(scores[at]), 3)
-                            for name, scores in reading.retrieved.features.items()
-                        },
-                        "passage": at,
-                    }
-                    for at in best
-                ],
-                "candidates": [
-                    {
-                        "text": candidate.span.text,
-                        "kind": candidate.kind,
-                        "score": round(float(score), 3),
-                        "share": round(float(share), 3),
-                    }
-                    for candidate, score, share in zip(
-                        reading.ranked.candidates[:5],
-                        reading.ranked.scores[:5],
-                        reading.ranked.probabilities[:5],
-                        strict=True,
-                    )
-                ],
-                "signals": {name: round(value, 3) for name, value in reading.signals.items() if value},
-                "grounded": round(reading.judgement.grounded, 3),
-                "correct": round(reading.judgement.correct, 3),
-            }
-        )
-    return {
-        "standalone": explained.standalone,
-        "readings": readings,
-        "thresholds": asdict(explained.thresholds),
-        "band": explained.answer.band,
-    }
+        click.echo(json.dumps(stages(explained), ensure_ascii=False, indent=1))
 
 
 @cli.command()
