@@ -11,13 +11,16 @@ from dawu_qa.types import Figure
 
 _KINDS = frozenset({"money", "people", "household", "count", "area", "percent", "period", "rank"})
 _PERIOD = re.compile(
-    r"(?:\d{4}|[一二三四五六七八九〇]{4}|今|去|每).{0,12}?(?:以来|年度|上半年|年底|月底|期间|年|月|季度)|五年来|.{1,2}年来|截至目前|每(?:年|月|季度)"
+    r"(?<!\d)\d{4}(?:[—–-]\d{4})?年(?:\d{1,2}月)?(?:以来|度|上半年|下半年|底|初|末)?|[今去]年(?:疫情期间)?|[一二三四五六七八九十]{1,2}年来|截至目前|每(?:年|月|季度)"
 )
 #: Where the noun to the left of a figure begins, and where the one to its right ends.
 _LEFT_BORDER = re.compile(
     r"[,，、。;；:：()（）和与]|了|共|已|用于|落实|投入|完成|建成|解决|安置|发放|开发|实施|吸纳和?带动|吸纳|销售|组织|安排|组建|每年|累计|有序|其中|为|达|辖|对|由|任期|均|分列|比去年"
 )
 _RIGHT_BORDER = re.compile(r"[,，、。;；:：()（）“”]|\d|和|与|用于|的|进行|牵头|就近|家门口|结对|发放|等|$")
+#: Figures that share the noun before them: "贫困人口39413户、111563人".
+_FIGURE_BEFORE = re.compile(r"(?:[\d.,]+(?:万|亿)?(?:多|余)?(?:户|人|名|个|家|元|%|位)[、,和与]?)+$")
+_DATE_BEFORE = re.compile(r"^.*?\d{4}年(?:度|底|初|以来)?(?:全[县省市国])?")
 _LONGEST_NOUN = 16
 
 
@@ -54,7 +57,8 @@ def _counted(sentence: str, start: int, end: int) -> str:
     noun = behind[: border.start()] if border else behind
     if len(noun.strip()) > 1:
         return noun.strip()
-    before = sentence[max(0, start - _LONGEST_NOUN) : start].rstrip("近约超")
+    before = _FIGURE_BEFORE.sub("", sentence[:start].rstrip("近约超"))[-_LONGEST_NOUN:].rstrip("与和、")
+    before = _DATE_BEFORE.sub("", before)
     borders = [match.end() for match in _LEFT_BORDER.finditer(before) if match.end() < len(before)]
     return before[borders[-1] if borders else 0 :].strip()
 
