@@ -11,7 +11,7 @@ from dawu_qa.types import Figure
 
 _KINDS = frozenset({"money", "people", "household", "count", "area", "percent", "period", "rank"})
 _PERIOD = re.compile(
-    r"(?<!\d)\d{4}(?:[—–-]\d{4})?年(?:\d{1,2}月)?(?:以来|度|上半年|下半年|底|初|末)?|[今去]年(?:疫情期间)?|[一二三四五六七八九十]{1,2}年来|截至目前|每(?:年|月|季度)"
+    r"(?<!\d)\d{4}(?:[—–-]\d{4})?年(?:\d{1,2}月)?(?:以来|度|上半年|下半年|底|初|末)?|(?<!比)[今去]年(?:疫情期间)?|[一二三四五六七八九十]{1,2}年来|截至目前|每(?:年|月|季度)"
 )
 #: Where the noun to the left of a figure begins, and where the one to its right ends.
 _LEFT_BORDER = re.compile(
