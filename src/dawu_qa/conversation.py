@@ -26,6 +26,8 @@ _CONTRAST = re.compile(
     re.I,
 )
 _CONTRASTED = re.compile(r"^(?:那|而|又|,)")
+#: What a question counts, behind 多少个: a follow-up puts its own topic in that place.
+_COUNTED = re.compile(r"((?:多少|几)[个名位户家次项所座])[\u4e00-\u9fff]{2,}$")
 _LEAST_QUESTION = 7
 _BARE_TOPIC = re.compile(
     r"^(?:那么?|and|what about|how about|那)?\s*[,，]?\s*(?P<topic>.{1,20}?)(?:方面|这块)?\s*(?:呢|呀|嘛)?[?？]*$",
@@ -86,5 +88,5 @@ def restate(question: str, previous: str) -> str:
     topic = _BARE_TOPIC.match(fold(question))
     words = asking_words(fold(previous))
     if topic and words and not asking_words(fold(question)) and not expected_kinds(fold(question)):
-        return f"{topic['topic']}{words}"
+        return topic["topic"] + _COUNTED.sub(r"\1", words)
     return f"{previous.rstrip('?？。 ')},{question}"

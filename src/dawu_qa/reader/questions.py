@@ -24,11 +24,11 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("date", "period"),
     ),
     (r"多久|多长时间|(?<!哪)几年|多少年|任期|多少天|how long|term of|for how many years|连续.{0,3}年", ("period", "date")),
-    (r"(?:多少|几多|几|多少个|总数|数量|个数|几个|几家|几项|几处|几所|几支|几次|几回|几种|有多少|几条)|how many|number of", ("count", "people", "household", "period")),
+    (r"(?:多少|几多|(?<![哪举好])几|总数|数量|个数)|how many|number of", ("count", "people", "household", "period")),
     (r"文件|方案|条例|规定|办法叫|制度叫|哪本|手册|what (?:plan|document|policy|scheme|book)|which (?:plan|document)", ("document", "quote", "phrase")),
     (r"谁|哪个人|哪位|叫什么名字|姓名|who\b|whom|whose|\bname of|什么人|什么职务|哪些人", ("name", "phrase", "people")),
     (r"口号|称号|说法|叫什么|叫啥|什么名堂|称为|被称|called|nickname|slogan|简称", ("quote", "document", "phrase")),
-    (r"哪些|哪几|有什么|都有啥|分别|包括|列举|what (?:\w+ ){0,2}(?:are|were|types|kinds|measures)|which (?:\w+ ){0,2}(?:are|were)|list|有啥|哪两|哪三|哪四|几方面|几个方面|几种|三个措施", ("list", "quote", "phrase", "clause")),
+    (r"哪些|哪几|列举|列一下|列出|请列|举几|有什么|都有啥|分别|包括|列举|what (?:\w+ ){0,2}(?:are|were|types|kinds|measures)|which (?:\w+ ){0,2}(?:are|were)|list|有啥|哪两|哪三|哪四|几方面|几个方面|几种|三个措施", ("list", "quote", "phrase", "clause")),
     (r"哪里|哪儿|在哪|什么地方|何地|哪个(?:省|市|县|地方|位置)|位置|地点|where\b|location|哪一带", ("phrase", "clause")),
     (r"为什么|为啥|为何|原因|怎么|怎样|如何|咋|why\b|how (?:do|does|did|is|are|was|were|can)|目的|干什么|为了什么|措施", ("clause", "sentence", "phrase")),
 )  # fmt: skip
