@@ -44,6 +44,8 @@ _OPENERS = re.compile(
 )
 _CLOSERS = re.compile(r"等|的(?=[^确])|任|为|牵头|方面|作为|举办|成功|工作(?=$)|要求|精神")
 _NAMES = re.compile(r"《[^《》]*》|“[^“”]*”|[(（][^()（）]*[)）]")
+#: An answer is a figure if one stands this near its beginning.
+_LEAD = 2
 _UNIT_KINDS = {"户": "household", "家": "count", "%": "percent", "％": "percent"}
 
 
@@ -87,6 +89,20 @@ def find_candidates(catalogue: Catalogue) -> tuple[Candidate, ...]:
                 Candidate(span, kind, sentence.passage, at, home, value, unit),
             )
     return tuple(found.values())
+
+
+def kind_of(text: str) -> str:
+    """Return the kind of an answer that an editor cut out: what it opens with tells."""
+    for kind in ("date", "frequency", "document", "quote"):
+        match = _PATTERNS[kind].match(text)
+        if match and match.end() > len(text) // 2:
+            return kind
+    if _QUANTITY_LIST.match(text) or _LIST_SEPARATOR.search(text):
+        return "list"
+    first = next(iter(quantities(text)), None)
+    if first and first.start <= _LEAD and first.unit:
+        return _kind(first.kind, first.unit)
+    return "phrase"
 
 
 def _within(clause: Unit, sentence: Unit) -> bool:

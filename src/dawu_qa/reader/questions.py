@@ -20,7 +20,7 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"多少(?:个)?(?:户|家庭|人家)|几(?:多)?户|户数|多少家(?:$|[人户农])|几家人|how many (?:\w+ ){0,3}(?:households|families|homes|houses)|多少人家", ("household", "count")),
     (r"面积|多大(?:$|[的\s,，?？])|多少亩|几亩|平方|how large|how big|\barea\b|hectare|acre|\bmu\b|占地", ("area",)),
     (
-        r"什么时候|啥时候|何时|哪[一]?(?:年|天|月|日)|几(?:月|号|年)|多会儿|什么时间|什么日期|时间$|日期|年份|从.{0,3}年.{0,2}起|when\b|what (?:year|date|day|month|time)|which (?:year|date|day|month|days)|since what|几时|哪几(?:年|天)|哪两天|何年|什么年份",
+        r"什么时候|啥时候|何时|哪[一]?(?:年|天|月|日)|几(?:月|号|年)|多会儿|什么时间|什么日期|时间$|到哪年|日期|年份|从.{0,3}年.{0,2}起|when\b|what (?:year|date|day|month|time)|which (?:year|date|day|month|days)|since what|几时|哪几(?:年|天)|哪两天|何年|什么年份",
         ("date", "period"),
     ),
     (r"多久|多长时间|(?<!哪)几年|多少年|任期|多少天|how long|term of|for how many years|连续.{0,3}年", ("period", "date")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from dawu_qa.folding import fold
 from dawu_qa.index.contents import Catalogue
 from dawu_qa.index.storage import Index
 from dawu_qa.quantities import amounts
-from dawu_qa.reader.candidates import KINDS, Candidate, find_candidates
+from dawu_qa.reader.candidates import KINDS, Candidate, find_candidates, kind_of
 from dawu_qa.reader.questions import asked_noun, asked_unit, cues, expected_kinds
 from dawu_qa.retrieval.fusion import Retrieved
 from dawu_qa.types import FloatArray, Span
@@ -24,12 +25,18 @@ _LEFT_CONTEXT, _RIGHT_CONTEXT = 10, 10
 _COSINE_SCALE, _TERM_SCALE, _MEAN_SCALE = 0.01, 0.15, 0.08
 _LEAST_MASS = 1e-4
 _TITLE_LENGTH = 16
+_NUMERAL = re.compile(r"[\d一二两三四五六七八九十百千〇]")
+#: Kinds that a number gives.
+_NUMERIC = frozenset(
+    {"money", "people", "household", "count", "area", "percent", "period", "rank", "date", "frequency"}
+)
 _LEFT_TOKENS, _RIGHT_TOKENS = 6, 5
 
 FEATURES = (
     "passage", "clause_late", "sentence_late", "clause_dense", "sentence_dense",
     "fact_dense", "fact_terms", "fact_mean", "fact_mean_gap", "fact_mean_share", "no_fact", "sentence_fact",
     "kind_first", "kind_other", "kind_clash", "kind_untold",
+    "number_missing",
     "window_late", "left_late", "right_late", "asked_unit", "asked_noun",
     "left_overlap", "right_overlap", "inside_overlap", "asked_value", "echo", "length",
     "left_two", "left_four", "right_two", "right_four", "title", "title_how", "long_how", "cue_match",
@@ -67,6 +74,9 @@ class Ranker:
         self._context = [_context(candidate, catalogue) for candidate in self.candidates]
         self._folded = [fold(candidate.span.text) for candidate in self.candidates]
         self._beside = [_beside(candidate, catalogue) for candidate in self.candidates]
+        self._has_number = np.asarray(
+            [bool(_NUMERAL.search(candidate.span.text)) for candidate in self.candidates]
+        )
         self._title = np.asarray([_is_title(candidate, catalogue) for candidate in self.candidates])
         self._fact_cues = [[cues(fold(question)) for question in fact.questions] for fact in catalogue.facts]
         self._cue_matches: dict[frozenset[str], FloatArray] = {}
@@ -108,6 +118,8 @@ class Ranker:
             bool(kinds) and name not in kinds and name not in {"clause", "sentence"} for name in kind
         ]
         columns["kind_untold"] = [not kinds and name in {"clause", "sentence"} for name in kind]
+        number = bool(kinds) and kinds[0] in _NUMERIC
+        columns["number_missing"] = number & ~self._has_number[at]
         for name, windows in self._windows.items():
             columns[name] = _centred(_window_late(retrieved.similarities, windows[at]))
         units, noun = asked_unit(query.asked), frozenset(_pairs(asked_noun(query.asked)))
@@ -204,7 +216,7 @@ def _with_fact_answers(catalogue: Catalogue) -> tuple[Candidate, ...]:
             if unit.span.source == span.source and unit.span.start < span.end and span.start < unit.span.end
         ]
         if home and whole:
-            kind = "phrase" if fact.answer else "sentence"
+            kind = kind_of(span.text) if fact.answer else "sentence"
             candidates.append(Candidate(span, kind, catalogue.clauses[home[0]].passage, whole[0], home[0]))
     return tuple(candidates)
 
