@@ -58,9 +58,18 @@ def cli(*, verbose: bool) -> None:
     "--encoder", "encoder_name", help="A sentence-transformers model on this machine, by name or folder."
 )
 @click.option("--force", is_flag=True, help="Build even if the index is up to date.")
+@click.option(
+    "--without-questions", is_flag=True, help="Leave the editors' questions out, to measure without."
+)
 @_json_option
 def index(
-    index_dir: Path | None, corpus_dir: Path | None, encoder_name: str | None, *, force: bool, as_json: bool
+    index_dir: Path | None,
+    corpus_dir: Path | None,
+    encoder_name: str | None,
+    *,
+    force: bool,
+    without_questions: bool,
+    as_json: bool,
 ) -> None:
     """Build the index of a corpus folder."""
     from dawu_qa.config import Settings
@@ -69,7 +78,12 @@ def index(
     target, corpus = index_dir or settings.index_dir, corpus_dir or settings.corpus_dir
     from dawu_qa.index import storage
 
-    if not force and encoder_name is None and (manifest := _up_to_date(target, corpus)):
+    if (
+        not force
+        and not without_questions
+        and encoder_name is None
+        and (manifest := _up_to_date(target, corpus))
+    ):
         _print_manifest(
             manifest, target, as_json=as_json, note="up to date, nothing to do (--force builds it anew)"
         )
@@ -79,7 +93,9 @@ def index(
 
     storage.corpus_checksums(corpus)  # an unusable corpus is reported before the encoder is loaded
     encoder = SentenceTransformerEncoder(encoder_name) if encoder_name else None
-    manifest = build_index(corpus, target, encoder=encoder, progress=True)
+    manifest = build_index(
+        corpus, target, encoder=encoder, progress=True, with_sidecars=not without_questions
+    )
     _print_manifest(manifest, target, as_json=as_json, note="built")
 
 

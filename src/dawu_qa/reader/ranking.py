@@ -118,8 +118,8 @@ class Ranker:
             bool(kinds) and name not in kinds and name not in {"clause", "sentence"} for name in kind
         ]
         columns["kind_untold"] = [not kinds and name in {"clause", "sentence"} for name in kind]
-        number = bool(kinds) and kinds[0] in _NUMERIC
-        columns["number_missing"] = number & ~self._has_number[at]
+        numeric = bool(kinds) and kinds[0] in _NUMERIC
+        columns["number_missing"] = numeric & ~self._has_number[at]
         for name, windows in self._windows.items():
             columns[name] = _centred(_window_late(retrieved.similarities, windows[at]))
         units, noun = asked_unit(query.asked), frozenset(_pairs(asked_noun(query.asked)))
