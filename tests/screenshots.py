@@ -33,7 +33,7 @@ def cited(page: Page) -> None:
 
 
 def declined(page: Page) -> None:
-    ask(page, "今天天气怎么样?")
+    ask(page, "后天会不会下雪?")
 
 
 def english(page: Page) -> None:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.model
     ("question", "text"),
     [
         ("饮水安全花了多少钱?", "11665万元"),
-        ("解决了多少贫困人口的饮水安全问题?", "5.13万"),
+        ("饮水安全问题解决了多少贫困人口?", "5.13万"),
         ("全县有多少家扶贫车间?", "130家"),
         ("How many poverty-alleviation workshops are there?", "130家"),
         ("扶貧車間一共有多少家?", "130家"),

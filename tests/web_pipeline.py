@@ -41,7 +41,7 @@ class FakePipeline:
             "搬迁了多少人?",
             "主持人是谁?",
             "哪年收官?",
-            "今天天气怎么样?",
+            "后天会不会下雪?",
         )
         self.figures: tuple[Figure, ...] = tuple(
             self._figure(text, value, unit, counts)
