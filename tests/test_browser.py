@@ -278,7 +278,7 @@ def test_on_a_phone_the_interview_is_a_sheet_that_a_citation_opens(opened, addre
 
 def test_enter_that_ends_a_composition_does_not_send(opened, address):
     page = opened(address).page
-    page.focus(BOX)
+    page.click(BOX)  # waits until the box is open, which focus does not
     devtools = page.context.new_cdp_session(page)
     devtools.send("Input.imeSetComposition", {"text": "yinshui", "selectionStart": 7, "selectionEnd": 7})
     key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 229}
