@@ -45,6 +45,7 @@ _PACKED_FILE = "e5-small-q4.bin"
 _FORMAT = 1
 _BLOCK_WEIGHTS, _BLOCK_BYTES = 32, 18
 _CHECKSUMS = "checksums.json"
+_WEIGHTS = "model.safetensors"
 
 
 def model_folder() -> Path:
@@ -64,8 +65,8 @@ def model_folder() -> Path:
                 _unpack_to(packed, folder)
     except OSError as error:
         raise ModelLoadError(
-            f"cannot unpack the model into {folder.parent} ({error.strerror}); free some space (500 MB), or set "
-            "XDG_CACHE_HOME to a folder that can be written"
+            f"cannot unpack the model into {folder.parent} ({error.strerror or error}); free some space "
+            "(500 MB), or set XDG_CACHE_HOME to a folder that can be written"
         ) from error
     return folder
 
@@ -91,10 +92,10 @@ def _packed_file() -> Path:
 def _is_whole(folder: Path) -> bool:
     try:
         checksums = json.loads((folder / _CHECKSUMS).read_text(encoding="utf-8"))
-        return isinstance(checksums, dict) and all(
+        return _WEIGHTS in checksums and all(
             file_sha256(folder / name) == digest for name, digest in checksums.items()
         )
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, AttributeError):
         return False
 
 
@@ -221,14 +222,11 @@ def _tokenizer(packed: _Packed) -> Tokenizer:
 
 def _write_model(packed: _Packed, folder: Path) -> None:
     """Write the folder that `SentenceTransformer(folder)` loads: weights in float16, mean pooling, unit length."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
     from transformers import PreTrainedTokenizerFast
 
-    save_file(
-        {name: tensor.astype(np.float16) for name, tensor in _state(packed)},
-        folder / "model.safetensors",
-        {"format": "pt"},
-    )
+    weights = {name: tensor.astype(np.float16) for name, tensor in _state(packed)}
+    (folder / _WEIGHTS).write_bytes(save(weights, {"format": "pt"}))
     PreTrainedTokenizerFast(
         tokenizer_object=_tokenizer(packed), bos_token="<s>", eos_token="</s>", sep_token="</s>", cls_token="<s>",
         unk_token="<unk>", pad_token="<pad>", mask_token="<mask>", model_max_length=512,

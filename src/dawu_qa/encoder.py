@@ -17,7 +17,7 @@ from dawu_qa.errors import ModelLoadError
 from dawu_qa.types import EncodedText, FloatArray
 
 _BATCH_TOKENS = 4096
-_WEIGHTS = ("*.safetensors", "*.bin", "tokenizer.json", "modules.json", "config*.json", "*/config.json")
+_MODEL_FILES = {".safetensors", ".bin", ".json", ".model", ".txt"}
 
 
 class SentenceTransformerEncoder:
@@ -35,9 +35,10 @@ class SentenceTransformerEncoder:
     """
 
     def __init__(self, name: str = default_model.NAME) -> None:
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         self.name = name
-        folder = str(default_model.model_folder()) if name == default_model.NAME else name
-        self._model = _load(folder)
+        folder = default_model.model_folder() if name == default_model.NAME else _folder_of(name)
+        self._model = _load(name, folder)
         self._lock = threading.Lock()
         self.fingerprint = _fingerprint(name, folder)
         self.dim = int(self._model.get_embedding_dimension())
@@ -108,9 +109,27 @@ def _unit(vectors: FloatArray) -> FloatArray:
     return np.asarray(vectors / np.maximum(norms, 1e-12), np.float32)
 
 
-def _load(folder: str) -> Any:
+def _folder_of(name: str) -> Path:
+    """Return the folder of a model: the one named, or where the hub's cache keeps it."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        if Path(name).is_dir():
+            return Path(name)
+        repository = name if "/" in name else f"sentence-transformers/{name}"
+        return Path(snapshot_download(repository, local_files_only=True))
+    except (OSError, ValueError) as error:
+        raise _no_model(name) from error
+
+
+def _no_model(name: str) -> ModelLoadError:
+    return ModelLoadError(
+        f"there is no sentence-transformers model {name!r} on this machine; name its folder, or use {default_model.NAME}"
+    )
+
+
+def _load(name: str, folder: Path) -> Any:
     """Load the model, in bfloat16 where the processor multiplies in it (vectors agree to a cosine above 0.9999)."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     import torch
     from sentence_transformers import SentenceTransformer
 
@@ -119,12 +138,10 @@ def _load(folder: str) -> Any:
     try:
         with _quiet():
             model = SentenceTransformer(
-                folder, device="cpu", local_files_only=True, model_kwargs={"dtype": dtype}
+                str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": dtype}
             )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise ModelLoadError(
-            f"there is no sentence-transformers model {folder!r} on this machine; name its folder, or use {default_model.NAME}"
-        ) from error
+    except Exception as error:  # what a broken folder raises depends on what of it is broken
+        raise _no_model(name) from error
     return model.eval()
 
 
@@ -144,14 +161,11 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _fingerprint(name: str, folder: str) -> str:
-    """Return a checksum over the model's weights, vocabulary and configuration."""
+def _fingerprint(name: str, folder: Path) -> str:
+    """Return a checksum over the model's weights, vocabulary and configuration, wherever its folder lies."""
     if name == default_model.NAME:
-        return Path(folder).name
+        return folder.name
     digest = hashlib.sha256()
-    root = Path(folder)
-    for path in (
-        sorted({path for pattern in _WEIGHTS for path in root.glob(pattern)}) if root.is_dir() else []
-    ):
-        digest.update(f"{path.relative_to(root)} {default_model.file_sha256(path)}\n".encode())
-    return f"{root.name}-{digest.hexdigest()[:16]}"
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in _MODEL_FILES and path.is_file()):
+        digest.update(f"{path.relative_to(folder)} {default_model.file_sha256(path)}\n".encode())
+    return f"{Path(name).name}-{digest.hexdigest()[:16]}"
