@@ -46,8 +46,8 @@ def build_index(
     began = time.perf_counter()
     corpus_dir, index_dir = Path(corpus_dir), Path(index_dir)
     with storage.writing(index_dir) as folder:
-        checksums = storage.corpus_checksums(corpus_dir)
-        catalogue = Catalogue.of(read_corpus(corpus_dir, with_sidecars=with_sidecars))
+        entries = read_corpus(corpus_dir, with_sidecars=with_sidecars)
+        catalogue = Catalogue.of(entries)
         if encoder is None:
             from dawu_qa.encoder import SentenceTransformerEncoder
 
@@ -58,7 +58,7 @@ def build_index(
             catalogue,
             vectors,
             encoder=encoder,
-            corpus=checksums,
+            corpus={name: digest for entry in entries for name, digest in entry.checksums.items()},
             corpus_dir=corpus_dir,
             with_sidecars=with_sidecars,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -113,10 +114,19 @@ class Catalogue:
         Raises:
             ValueError: None of the passages holds it.
         """
+        starts, first = self._starts.get(span.source, ([], 0))
+        at = first + bisect(starts, span.start) - 1
+        if at < first or span.end > self.passages[at].end:
+            raise ValueError(f"no passage holds {span}")
+        return at
+
+    @cached_property
+    def _starts(self) -> dict[str, tuple[list[int], int]]:
+        """For each source where its passages begin, in order, and the number of the first."""
+        starts: dict[str, tuple[list[int], int]] = {}
         for at, passage in enumerate(self.passages):
-            if passage.source == span.source and passage.start <= span.start and span.end <= passage.end:
-                return at
-        raise ValueError(f"no passage holds {span}")
+            starts.setdefault(passage.source, ([], at))[0].append(passage.start)
+        return starts
 
     def texts(self) -> Mapping[str, list[str]]:
         """Return what is encoded, by grain; white space that the page put into a text is one space a character."""

@@ -12,11 +12,12 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import bm25s
 import faiss
@@ -25,6 +26,7 @@ from filelock import FileLock, Timeout
 
 from dawu_qa.__about__ import __version__
 from dawu_qa.corpus import SPLITTER_VERSION
+from dawu_qa.corpus.decode import printable
 from dawu_qa.corpus.folder import corpus_files
 from dawu_qa.corpus.sidecar import Fact
 from dawu_qa.default_model import file_sha256
@@ -44,6 +46,10 @@ from dawu_qa.types import Block, Document, Encoder, Passage, Span
 FORMAT_VERSION = 3
 MEND = "run `dawu-qa index`"
 _CURRENT, _MANIFEST, _LOCK, _PREFIX = "CURRENT", "manifest.json", ".lock", "generation-"
+_BM25 = "bm25-"
+#: How often an index is read anew that was replaced while it was read.
+_ATTEMPTS = 20
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +106,12 @@ def writing(index_dir: Path) -> Iterator[Path]:
                 _clear(index_dir, keep=_current(index_dir))
     except Timeout as error:
         raise IndexLockedError(
-            f"another build of {index_dir} is running; wait until it ends, then {MEND}"
+            f"another build of {printable(index_dir)} is running; wait until it ends, then {MEND}"
         ) from error
     except OSError as error:
         raise IndexWriteError(
-            f"cannot write the index to {index_dir} ({error.strerror}); make the folder writable or name another with --index"
+            f"cannot write the index to {printable(index_dir)} ({error.strerror or error}); "
+            "make the folder writable or name another with --index"
         ) from error
 
 
@@ -133,7 +140,7 @@ def corpus_checksums(corpus_dir: Path) -> dict[str, str]:
         return {path.name: file_sha256(path) for path in corpus_files(corpus_dir)}
     except OSError as error:
         raise CorpusError(
-            f"cannot read the corpus {corpus_dir} ({error.strerror}); check its permissions"
+            f"cannot read the corpus {printable(corpus_dir)} ({error.strerror}); check its permissions"
         ) from error
 
 
@@ -161,12 +168,12 @@ def save(
     for grain, embeddings in vectors.embeddings.items():
         index = faiss.IndexFlatIP(embeddings.shape[1])
         index.add(embeddings)
-        faiss.write_index(index, str(folder / f"{grain}.faiss"))
+        (folder / f"{grain}.faiss").write_bytes(faiss.serialize_index(index).tobytes())
     for name, terms in lexical_corpora(catalogue).items():
         if any(terms):
             bm25 = bm25s.BM25(k1=1.2, b=0.75)
             bm25.index(terms, show_progress=False)
-            bm25.save(folder / f"bm25-{name}", corpus=None)
+            bm25.save(folder / f"{_BM25}{name}", corpus=None)
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     manifest = Manifest(
         format_version=FORMAT_VERSION,
@@ -185,9 +192,9 @@ def save(
         },
         files={path.relative_to(folder).as_posix(): file_sha256(path) for path in paths},
     )
-    content = json.dumps(asdict(manifest), ensure_ascii=False, indent=1)
+    content = json.dumps(asdict(manifest), indent=1)
     checked = {"sha256": sha256(content.encode()).hexdigest(), "manifest": content}
-    (folder / _MANIFEST).write_text(json.dumps(checked, ensure_ascii=False), encoding="utf-8")
+    (folder / _MANIFEST).write_text(json.dumps(checked), encoding="utf-8")
     return manifest
 
 
@@ -199,8 +206,25 @@ def read_manifest(index_dir: Path) -> tuple[Manifest, Path]:
         IndexDamagedError: The manifest is not what was written.
         IndexMismatchError: Another version of the package wrote it.
     """
+    return _settled(index_dir, lambda: _read_manifest(index_dir))
+
+
+def _settled(index_dir: Path, read: Callable[[], _Read]) -> _Read:
+    """Read an index again for as long as a build replaces it meanwhile."""
+    for _ in range(_ATTEMPTS):
+        generation = _current(index_dir)
+        try:
+            return read()
+        except (IndexDamagedError, IndexMismatchError):
+            if _current(index_dir) == generation:
+                raise
+    return read()
+
+
+def _read_manifest(index_dir: Path) -> tuple[Manifest, Path]:
+    shown = printable(index_dir)
     if not (index_dir / _CURRENT).is_file():
-        raise IndexNotFoundError(f"there is no index in {index_dir}; {MEND}")
+        raise IndexNotFoundError(f"there is no index in {shown}; {MEND}")
     folder = index_dir / (_current(index_dir) or "-")
     try:
         checked = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
@@ -208,10 +232,19 @@ def read_manifest(index_dir: Path) -> tuple[Manifest, Path]:
         intact = sha256(content.encode()).hexdigest() == checked["sha256"]
         fields = json.loads(content) if intact else {}
         if fields["format_version"] == FORMAT_VERSION:
-            return Manifest(**fields), folder
+            return _checked(Manifest(**fields)), folder
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IndexDamagedError(f"the manifest of the index in {index_dir} is damaged; {MEND}") from error
-    raise IndexMismatchError(f"the index in {index_dir} was written by another version of dawu_qa; {MEND}")
+        raise IndexDamagedError(f"the manifest of the index in {shown} is damaged; {MEND}") from error
+    raise IndexMismatchError(f"the index in {shown} was written by another version of dawu_qa; {MEND}")
+
+
+def _checked(manifest: Manifest) -> Manifest:
+    for mapping in (manifest.corpus, manifest.counts, manifest.files):
+        if not isinstance(mapping, dict):
+            raise TypeError("not a mapping")
+    if not isinstance(manifest.corpus_dir, str):
+        raise TypeError("not a path")
+    return manifest
 
 
 def stale_reason(manifest: Manifest, index_dir: Path, corpus_dir: Path | None = None) -> str:
@@ -229,7 +262,7 @@ def stale_reason(manifest: Manifest, index_dir: Path, corpus_dir: Path | None = 
     except CorpusError as error:
         return str(error)
     changed = sorted(name for name in {*now, *manifest.corpus} if now.get(name) != manifest.corpus.get(name))
-    return f"the corpus has changed since ({', '.join(changed[:3])})" if changed else ""
+    return f"the corpus has changed since ({printable(', '.join(changed[:3]))})" if changed else ""
 
 
 def load(index_dir: Path, *, corpus_dir: Path | None = None) -> Index:
@@ -238,29 +271,46 @@ def load(index_dir: Path, *, corpus_dir: Path | None = None) -> Index:
     Raises:
         IndexNotFoundError, IndexDamagedError, IndexMismatchError: It is missing, damaged or stale.
     """
-    manifest, folder = read_manifest(index_dir)
+    return _settled(index_dir, lambda: _load(index_dir, corpus_dir))
+
+
+def _load(index_dir: Path, corpus_dir: Path | None) -> Index:
+    manifest, folder = _read_manifest(index_dir)
+    shown = printable(index_dir)
     if reason := stale_reason(manifest, index_dir, corpus_dir):
-        raise IndexMismatchError(f"the index in {index_dir} is stale: {reason}; {MEND}")
+        raise IndexMismatchError(f"the index in {shown} is stale: {reason}; {MEND}")
+    files = {}
     for name, digest in manifest.files.items():
-        try:
-            if file_sha256(folder / name) == digest:
-                continue
-        except OSError:
-            pass
-        raise IndexDamagedError(f"{name} of the index in {index_dir} is damaged; {MEND}")
-    catalogue = _read_catalogue(json.loads((folder / "catalogue.json").read_text(encoding="utf-8")))
+        with contextlib.suppress(OSError, ValueError):
+            files[name] = (folder / name).read_bytes()
+        if name not in files or sha256(files[name]).hexdigest() != digest:
+            raise IndexDamagedError(f"{printable(name)} of the index in {shown} is damaged; {MEND}")
+    try:
+        return _assembled(manifest, folder, files)
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise IndexDamagedError(f"the index in {shown} does not hold together; {MEND}") from error
+
+
+def _assembled(manifest: Manifest, folder: Path, files: Mapping[str, bytes]) -> Index:
+    """Make an index of the verified content of its files; only bm25s, which loads by path, reads any again."""
     faiss.omp_set_num_threads(1)  # its own OpenMP threads, spinning beside torch's, slow the encoder tenfold
-    dense = {grain: faiss.read_index(str(folder / f"{grain}.faiss")) for grain in GRAINS}
+    catalogue = _read_catalogue(json.loads(files["catalogue.json"]))
+    dense = {
+        grain: faiss.deserialize_index(np.frombuffer(files[f"{grain}.faiss"], np.uint8)) for grain in GRAINS
+    }
     embeddings = {grain: index.reconstruct_n(0, index.ntotal) for grain, index in dense.items()}
-    tokens = np.load(folder / "tokens.npy", mmap_mode="r")
-    vectors = Vectors(
-        embeddings, tokens, np.load(folder / "clause-starts.npy"), np.load(folder / "token-ends.npy")
+    tokens, starts, ends = (
+        np.load(BytesIO(files[f"{name}.npy"])) for name in ("tokens", "clause-starts", "token-ends")
     )
     lexical = {
-        path.name.removeprefix("bm25-"): bm25s.BM25.load(path, load_corpus=False)
-        for path in sorted(folder.glob("bm25-*"))
+        name.removeprefix(_BM25): bm25s.BM25.load(folder / name, load_corpus=False)
+        for name in sorted({Path(name).parts[0] for name in files})
+        if name.startswith(_BM25)
     }
-    return Index(manifest, catalogue, vectors, dense, lexical)
+    encoded = {grain: len(texts) for grain, texts in catalogue.texts().items()}
+    if encoded != {grain: index.ntotal for grain, index in dense.items()}:
+        raise ValueError("texts and vectors are not as many")
+    return Index(manifest, catalogue, Vectors(embeddings, tokens, starts, ends), dense, lexical)
 
 
 def _read_catalogue(texts: dict[str, Any]) -> Catalogue:
