@@ -5,6 +5,7 @@ Folding serves matching only. What is shown is always the source's own text.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from functools import cache, lru_cache
@@ -14,27 +15,26 @@ from typing import Any
 from dawu_qa.quantities import amounts
 
 _CJK = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_RUN = re.compile(rf"[{_CJK}]+|[a-zà-ÿ]+|\d+(?:\.\d+)?%?")
+_RUN = re.compile(rf"[{_CJK}]+|[a-zà-ÿ]+|\d+(?:\.\d+)?%?|(?:(?![{_CJK}a-zà-ÿ])[^\W\d_])+")
 _LATIN = re.compile(r"[a-zà-ÿ]")
 _HAN = re.compile(rf"[{_CJK}]")
 _LATIN_RUN = re.compile(r"[a-z']+")
+_HALF = re.compile(r"[\ud800-\udfff]")
 _LONGEST_SYLLABLE = 6
 
 
 @lru_cache(maxsize=65536)
 def fold(text: str) -> str:
     """Fold width, case and traditional characters, and white space to single spaces."""
-    folded = _to_simplified().convert(unicodedata.normalize("NFKC", text).lower())
+    folded = _simplified(unicodedata.normalize("NFKC", text).lower())
     return re.sub(r"\s+", " ", folded).strip()
 
 
 def fold_in_place(text: str) -> str:
     """Fold all but case, character by character, so that offsets stay: the result is as long as the text."""
-    simplified = _to_simplified().convert(text)
+    simplified = _simplified(text)
     if len(simplified) != len(text):
-        simplified = "".join(
-            _one_to_one(character, _to_simplified().convert(character)) for character in text
-        )
+        simplified = "".join(_one_to_one(character, _simplified(character)) for character in text)
     folded = (_one_to_one(character, unicodedata.normalize("NFKC", character)) for character in simplified)
     return "".join(" " if character.isspace() else character for character in folded)
 
@@ -46,7 +46,7 @@ def latin_share(text: str) -> float:
 
 
 def lexical_terms(text: str) -> list[str]:
-    """Return the terms of a text for BM25: single ideographs and pairs, Latin words, numbers, amounts.
+    """Return the terms of a text for BM25: single ideographs and pairs, words of other scripts, numbers, amounts.
 
     An amount is one term however it is written: 一亿一千六百六十五万, 1.1665亿 and 11665万 give "=116650000".
     """
@@ -85,15 +85,18 @@ def pinyin(text: str) -> list[str]:
 def split_pinyin(word: str) -> tuple[str, ...]:
     """Split pinyin typed without spaces into syllables, as few as will do; empty where it is not pinyin."""
     syllables = _all_syllables()
-    best: list[tuple[str, ...] | None] = [()] + [None] * len(word)
+    fewest: list[float] = [0] + [math.inf] * len(word)
+    begins = [0] * (len(word) + 1)
     for end in range(1, len(word) + 1):
         for start in range(max(0, end - _LONGEST_SYLLABLE), end):
-            head = best[start]
-            if head is not None and word[start:end] in syllables:
-                known = best[end]
-                if known is None or len(head) + 1 < len(known):
-                    best[end] = (*head, word[start:end])
-    return best[-1] or ()
+            if fewest[start] + 1 < fewest[end] and word[start:end] in syllables:
+                fewest[end], begins[end] = fewest[start] + 1, start
+    split: list[str] = []
+    end = len(word) if fewest[-1] < math.inf else 0
+    while end:
+        split.append(word[begins[end] : end])
+        end = begins[end]
+    return tuple(reversed(split))
 
 
 @cache
@@ -113,6 +116,11 @@ def _all_syllables() -> frozenset[str]:
         for syllable in syllables
         if re.fullmatch(r"[a-z]{2,6}|[aeo]", syllable) and re.search(r"[aeiouv]", syllable)
     )
+
+
+def _simplified(text: str) -> str:
+    """Turn traditional characters into simplified ones; half a character (a lone surrogate) becomes U+FFFD."""
+    return str(_to_simplified().convert(_HALF.sub("\N{REPLACEMENT CHARACTER}", text)))
 
 
 @cache

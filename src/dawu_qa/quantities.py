@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -84,15 +85,19 @@ def amounts(text: str) -> list[float]:
 
 
 def number_value(number: str) -> float | None:
-    """Return the value of a numeral in digits or ideographs, None where it is none."""
-    plain = number.replace(",", "")
+    """Return the value of a numeral in digits or ideographs, None where it is none or too large."""
+    value = _parsed(number)
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _parsed(number: str) -> float | None:
+    if len(number) > 1 and all(character in _DIGITS for character in number):
+        number = "".join(str(_DIGITS[character]) for character in number)
     try:
-        return float(plain)
+        return float(number.replace(",", ""))
     except ValueError:
         pass
-    if len(number) > 1 and all(character in _DIGITS for character in number):
-        return float("".join(str(_DIGITS[character]) for character in number))
     try:
         return float(cn2an.cn2an(number, "smart"))
-    except (ValueError, KeyError, IndexError):  # cn2an leaks the latter two on odd numerals
+    except (ValueError, KeyError, IndexError, OverflowError):  # cn2an leaks the latter three on odd numerals
         return None

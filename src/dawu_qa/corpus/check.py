@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from dawu_qa.corpus.decode import read_source
+from dawu_qa.corpus.decode import printable, read_source
 from dawu_qa.corpus.parse import parse
 from dawu_qa.corpus.sentences import sentences
 from dawu_qa.corpus.sidecar import Fact, read_sidecar, sidecar_path
@@ -35,7 +35,9 @@ def check_sidecar(source: Path) -> SidecarReport:
     """
     path = sidecar_path(source)
     if not path.is_file():
-        raise CorpusError(f"there is no {path.name} beside {source.name}; create it, a line a fact")
+        raise CorpusError(
+            f"there is no {printable(path.name)} beside {printable(source.name)}; create it, a line a fact"
+        )
     document = parse(source.name, read_source(source))
     sidecar = read_sidecar(path, document)
     asked = [question for fact in sidecar.facts for question in fact.questions]
@@ -68,7 +70,7 @@ def _coverage(document: Document, facts: tuple[Fact, ...]) -> tuple[int, int]:
         for passage in document.passages
         for start, end in sentences(passage.text)
     ]
-    covered = [
-        any(fact.sentence.start < end and start < fact.sentence.end for fact in facts) for start, end in spans
-    ]
-    return len(spans), sum(covered)
+    stated = bytearray(len(document.text))
+    for fact in facts:
+        stated[fact.sentence.start : fact.sentence.end] = b"\1" * (fact.sentence.end - fact.sentence.start)
+    return len(spans), sum(1 in stated[start:end] for start, end in spans)

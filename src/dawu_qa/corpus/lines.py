@@ -18,6 +18,10 @@ _QUESTION = re.compile(r"[?？][”’」』）)\"']*$")
 #: The widest a heading without a closing question mark may be; an ideograph is two columns wide.
 _HEADING_COLUMNS = 60
 _QUESTION_COLUMNS = 240
+#: The widest a title or a metadata field may be; what is longer is text.
+_FIELD_COLUMNS = 400
+#: What Unicode counts as white space, and the marks that stand for nothing.
+_BLANK = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + "\ufeff\u200b"
 
 _DATE = re.compile(
     r"^(?:(?:发布|发表)?(?:时间|日期)[:：]\s*)?(\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?(?:\s+\d{1,2}[:：]\d{2}(?::\d{2})?)?)$"
@@ -32,9 +36,10 @@ _FIELDS = {
 _FIELD = re.compile(
     r"^\s*(?:"
     + "|".join(f"(?P<{name}>{words})" for name, words in _FIELDS.items())
-    + r")\s*[:：]\s*(?P<value>\S.*?)\s*$",
+    + r")\s*[:：]\s*(?P<value>\S.*)",
     re.I,
 )
+_SUBTITLE = re.compile(r"^[—–-]{1,2}\s*\w")
 _CAPTION = re.compile(r"^(?:图\s*[丨|｜/:：\d]|图为|[▲△▼]|!\[|[(（]?(?:资料图|图片来源|摄影|供图|视频截图))")
 _PICTURE_LABEL = re.compile(r"^\S{0,8}(?:现场|合影|截图|剧照|资料图|示意图)$")
 _CHROME = re.compile(
@@ -43,7 +48,7 @@ _CHROME = re.compile(
     re.I,
 )
 _FOOTER = re.compile(
-    r"^(?:原标题[:：]|阅读原文|责任编辑[:：]|责编[:：]|编辑[:：]|校对[:：]|免责声明|声明[:：]|特别声明|版权(?:声明|所有|归)|本文为.{0,40}(?:上传|发布)|"
+    r"^(?:原标题[:：]|阅读原文|责任编辑[:：]|责编[:：]|编辑[:：](?!.*[。?？!！]$)|校对[:：]|免责声明|声明[:：]|特别声明|版权(?:声明|所有|归)|本文为.{0,40}(?:上传|发布)|"
     r"[©Ⓒ]|copyright|.{0,4}ICP[备证]|.{0,4}公网安备|互联网新闻信息服务许可证|增值电信业务)",
     re.I,
 )
@@ -53,7 +58,8 @@ _SECTION = re.compile(
 )
 _MARKER = re.compile(r"^(?:0\d|[1-9]\d?|[①-⑳]|[(（]\d{1,2}[)）])[.、．]?$")
 _ITEM = re.compile(r"^(?:\d{1,2}[.、．]\s*(?=\D)|[(（]\d{1,2}[)）]\s*|[①-⑳]\s*|[-*+]\s+)(?=\S)")
-_MARKDOWN_HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
+_RULE = re.compile(r"^(?:[-*_=~·•—–]\s*){3,}$")
+_MARKDOWN_HEADING = re.compile(r"^(#{1,6})\s+(?=\S)")
 _BRACKET_SPEAKER = re.compile(r"^(?:【(?P<a>[^】\s]{1,12})】|\[(?P<b>[^\]\s]{1,12})\](?!\())[:：]?\s*")
 _SPEAKER = re.compile(
     r"^\*{0,2}(?P<name>[^\s:：,，。?？!！《“\"(（\d][^:：,，。?？!！《“\"]{0,15}?)\*{0,2}[:：]\*{0,2}\s*(?!//)"
@@ -98,8 +104,9 @@ class Line:
         return bool(_TERMINAL.search(self.text))
 
     def cut(self, begin: int, text: str, **changes: object) -> Line:
-        """Return the line from character `begin` of its text, saying `text`."""
-        start = self.start + begin
+        """Return the line from character `begin` of its text, saying `text` without blanks around it."""
+        start = self.start + begin + len(text) - len(text.lstrip(_BLANK))
+        text = text.strip(_BLANK)
         return replace(self, text=text, start=start, end=start + len(text), **changes)  # type: ignore[arg-type]
 
 
@@ -108,11 +115,16 @@ def columns(text: str) -> int:
     return sum(2 if ord(character) > 0x2E7F else 1 for character in text)
 
 
+def has_words(text: str) -> bool:
+    """Return whether a text has any letter, ideograph or digit."""
+    return any(map(str.isalnum, text))
+
+
 def read_lines(text: str) -> list[Line]:
     """Split a text into its lines, white space and blank lines left out."""
     lines, blank, at = [], True, 0
     for raw in text.splitlines(keepends=True):
-        stripped = raw.strip().strip("\ufeff\u200b")
+        stripped = raw.strip(_BLANK)
         if stripped:
             start = at + raw.index(stripped)
             lines.append(Line(stripped, start, start + len(stripped), blank))
@@ -132,14 +144,18 @@ def classify(lines: list[Line], *, markdown: bool) -> list[Line]:
 
 def _field(line: Line) -> Line | None:
     match = _FIELD.match(line.text)
-    if match and not _TERMINAL.search(line.text):
-        value = match.group("value").strip("\"'")
+    value = match.group("value").strip("\"'") if match else ""
+    if match and _is_field(value) and not line.is_terminated:
         label = next(name for name in _FIELDS if match.group(name))
         return line.cut(line.text.index(value, match.start("value")), value, kind="metadata", label=label)
     match = _DATE.match(line.text)
     if match:
         return line.cut(match.start(1), match.group(1), kind="metadata", label="date")
     return None
+
+
+def _is_field(value: str) -> bool:
+    return has_words(value) and columns(value) <= _FIELD_COLUMNS
 
 
 def _front_matter(lines: list[Line]) -> list[Line]:
@@ -154,8 +170,8 @@ def _front_matter(lines: list[Line]) -> list[Line]:
 def _page_header(lines: list[Line], *, markdown: bool) -> list[Line]:
     """Find the title, and the metadata lines below it that a captured page opens with.
 
-    The title is the last line that is neither furniture nor metadata before the first metadata line; what
-    stands above it belongs to the page. Without such a header the file opens with its text.
+    The title is the last line that is neither furniture nor metadata before the first metadata line, a subtitle
+    aside; what stands above it belongs to the page. Without such a header the file opens with its text.
     """
     window = lines[:40]
     known = [line.kind != "text" for line in window]
@@ -163,14 +179,24 @@ def _page_header(lines: list[Line], *, markdown: bool) -> list[Line]:
     first = next((at for at, line in enumerate(fields) if line is not None and not known[at]), None)
     if markdown or first is None:
         return lines
-    plain = [at for at in range(first) if not known[at] and not _CHROME.match(lines[at].text)]
+    plain = [
+        at
+        for at in range(first)
+        if not known[at] and has_words(lines[at].text) and not _CHROME.match(lines[at].text)
+    ]
     if not plain and first > 0:
         return lines
-    if plain and (len(plain) > 6 or any(lines[at].is_terminated for at in plain)):
+    if plain and (
+        len(plain) > 6
+        or any(lines[at].is_terminated or columns(lines[at].text) > _FIELD_COLUMNS for at in plain)
+    ):
         return lines
     found = list(lines)
     for at in range(first):
         found[at] = replace(lines[at], kind="chrome")
+    if len(plain) > 1 and _SUBTITLE.match(lines[plain[-1]].text):
+        subtitle = plain.pop()
+        found[subtitle] = replace(lines[subtitle], kind="caption")
     if plain:
         found[plain[-1]] = replace(lines[plain[-1]], kind="title")
     for at in range(first, len(window)):
@@ -227,12 +253,21 @@ def _shaped(line: Line, speakers: dict[str, bool], *, markdown: bool) -> Line:
         return line
     text = line.text
     if markdown and (match := _MARKDOWN_HEADING.match(text)):
-        return line.cut(match.start(2), match.group(2), kind="heading", level=len(match.group(1)))
+        title = text[match.end() :].rstrip("#").rstrip()
+        heads = has_words(title) and columns(title) <= _QUESTION_COLUMNS
+        return line.cut(
+            match.end(),
+            title or text[match.end() :],
+            kind="heading" if heads else "text",
+            level=len(match.group(1)) if heads else 0,
+        )
     name = _speaker_name(text)
     if name in speakers:
         match = _BRACKET_SPEAKER.match(text) or _SPEAKER.match(text)
         assert match is not None
         return line.cut(match.end(), text[match.end() :], kind="speaker", label=name, asks=speakers[name])
+    if _RULE.match(text):
+        return replace(line, kind="chrome")
     if _CAPTION.match(text) or _PICTURE_LABEL.match(text):
         return replace(line, kind="caption")
     if _MARKER.match(text):
@@ -269,7 +304,7 @@ def _plain_headings(lines: list[Line]) -> list[Line]:
 
 
 def _may_head(line: Line, follower: Line | None) -> bool:
-    if follower is None or follower.kind == "chrome":
+    if follower is None or follower.kind == "chrome" or not has_words(line.text):
         return False
     if line.is_question:
         return follower.kind != "speaker"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from dataclasses import dataclass, field
 
 from dawu_qa.corpus.lines import Line, classify, columns, read_lines
 from dawu_qa.corpus.people import invited_guest, people_in_captions
-from dawu_qa.corpus.sentences import clauses, sentences
+from dawu_qa.corpus.sentences import clauses, sentences, trimmed
 from dawu_qa.types import Block, BlockKind, Document, Passage, Span
 
 #: Longer paragraphs are cut between sentences, so that a passage can be read at a glance.
 PASSAGE_LIMIT = 400
 #: Raised whenever the same file would be split in another way: an older index is then stale.
-SPLITTER_VERSION = 1
+SPLITTER_VERSION = 2
 
 _BROKEN_LINE_COLUMNS = 60
 _QUESTION_SENTENCE = re.compile(r"[?？][”’」』）)\"']*$")
@@ -32,6 +33,8 @@ class _Builder:
     headings: dict[int, str] = field(default_factory=dict)
     marker: str = ""
     paragraph: list[Line] = field(default_factory=list)
+    broken: bool = False
+    in_list: bool = False
     asking: bool = False
     question_level: int = 1
 
@@ -48,15 +51,23 @@ class _Builder:
         self.headings[level] = line.text
         self.marker = ""
 
+    def is_indented(self, line: Line) -> bool:
+        before = self.text[max(line.start - 4, 0) : line.start]
+        return before[-1:] in {" ", "\t"} and ">" not in before
+
     def add_passage(self, start: int, end: int, headings: tuple[str, ...]) -> None:
         section = headings[0] if headings else ""
         self.passages.append(Passage(self.text[start:end], section, headings, self.source, start, end))
+
+    def add_line(self, line: Line) -> None:
+        self.paragraph.append(line)
+        self.broken = self.broken or line.is_open
 
     def close_paragraph(self) -> None:
         if not self.paragraph:
             return
         start, end = self.paragraph[0].start, self.paragraph[-1].end
-        self.paragraph = []
+        self.paragraph, self.broken = [], False
         self.blocks.append(Block("paragraph", start, end))
         headings = tuple(text for _, text in sorted(self.headings.items())) + (
             (self.marker,) if self.marker else ()
@@ -127,11 +138,12 @@ def _add(builder: _Builder, line: Line, *, level: int, markdown: bool) -> None:
             builder.question_level = level + 1
         case "marker":
             builder.block("marker", line.start, line.end)
-            builder.marker = line.label
+            builder.marker, builder.in_list = line.label, False
         case "item":
             builder.close_paragraph()
             builder.marker = line.label if any(character.isdigit() for character in line.label) else ""
-            builder.paragraph.append(line)
+            builder.in_list = markdown
+            builder.add_line(line)
         case "speaker":
             builder.close_paragraph()
             builder.asking = line.asks
@@ -139,9 +151,11 @@ def _add(builder: _Builder, line: Line, *, level: int, markdown: bool) -> None:
         case _ if builder.asking:
             _add_turn(builder, line)
         case _:
-            if builder.paragraph and not _joins(builder.paragraph, line, markdown=markdown):
+            if builder.paragraph and not _joins(builder, line, markdown=markdown):
                 builder.close_paragraph()
-            builder.paragraph.append(line)
+            if builder.in_list and line.after_blank and not builder.is_indented(line):
+                builder.marker, builder.in_list = "", False
+            builder.add_line(line)
 
 
 def _add_turn(builder: _Builder, line: Line) -> None:
@@ -150,43 +164,49 @@ def _add_turn(builder: _Builder, line: Line) -> None:
         return
     spans = sentences(line.text) if builder.asking else []
     questions = 0
-    while questions < len(spans) and _QUESTION_SENTENCE.search(line.text[slice(*spans[-1 - questions])]):
+    while (
+        questions < len(spans)
+        and len(line.text) - spans[-1 - questions][0] <= PASSAGE_LIMIT
+        and _QUESTION_SENTENCE.search(line.text[slice(*spans[-1 - questions])])
+    ):
         questions += 1
     if not questions:
-        builder.paragraph.append(line)
+        builder.add_line(line)
         return
     begin = spans[-questions][0]
     question = line.cut(begin, line.text[begin:].rstrip())
     builder.open_heading(question, builder.question_level)
     builder.asking = False
     if lead := line.text[:begin].rstrip():
-        builder.paragraph.append(line.cut(0, lead))
+        builder.add_line(line.cut(0, lead))
         builder.close_paragraph()
 
 
-def _joins(paragraph: list[Line], line: Line, *, markdown: bool) -> bool:
+def _joins(builder: _Builder, line: Line, *, markdown: bool) -> bool:
     """Tell whether a line goes on with the paragraph above it, rather than opening its own."""
-    last = paragraph[-1]
+    last = builder.paragraph[-1]
     if not line.after_blank:
         wrapped = not last.is_terminated and columns(last.text) > _BROKEN_LINE_COLUMNS // 2
         return markdown or last.is_open or wrapped
     if columns(line.text) > _BROKEN_LINE_COLUMNS:
         return False
-    broken = any(part.is_open for part in paragraph)
-    return (broken and not last.is_terminated) or (broken and line.is_open)
+    return builder.broken and (line.is_open or not last.is_terminated)
 
 
 def _within_limit(text: str) -> list[tuple[int, int]]:
     """Cut a paragraph between sentences (or clauses, or anywhere, if it must be) into pieces within the limit."""
+    found = sentences(text)
     if len(text) <= PASSAGE_LIMIT:
-        return [(0, len(text))]
+        return [(0, len(text))] if found else []
     units: list[tuple[int, int]] = []
-    for sentence in sentences(text):
-        if sentence[1] - sentence[0] <= PASSAGE_LIMIT:
-            units.append(sentence)
+    for began, stop in found:
+        if stop - began <= PASSAGE_LIMIT:
+            units.append((began, stop))
             continue
-        for start, end in (clause for clause in clauses(text) if sentence[0] <= clause[0] < sentence[1]):
-            units += [(at, min(at + PASSAGE_LIMIT, end)) for at in range(start, end, PASSAGE_LIMIT)]
+        for start, end in clauses(text[began:stop]):
+            cuts = range(began + start, began + end, PASSAGE_LIMIT)
+            cut = (trimmed(text, at, min(at + PASSAGE_LIMIT, began + end)) for at in cuts)
+            units += [unit for unit in cut if unit]
     pieces: list[tuple[int, int]] = []
     for start, end in units:
         if pieces and end - pieces[-1][0] <= PASSAGE_LIMIT:
@@ -212,5 +232,6 @@ def _add_metadata(builder: _Builder) -> None:
             )
     headings = (builder.metadata["title"].text,) if "title" in builder.metadata else ()
     for left, right in lines:
-        if not any(start <= left and right <= end for start, end in bodies):
+        before = bisect(bodies, left, key=lambda body: body[0]) - 1
+        if before < 0 or right > bodies[before][1]:
             builder.add_passage(left, right, headings)

@@ -7,26 +7,34 @@ space or the end, so that decimal points stay whole. Nothing ends inside quotes 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
+from itertools import accumulate
 
 _PAIRS = {"“": "”", "‘": "’", "「": "」", "『": "』", "《": "》", "（": "）", "(": ")", "【": "】", "[": "]"}
+_OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
 _CLOSERS = "".join(_PAIRS.values()) + "\"'"
 _SENTENCE_END = re.compile(r"[。！？!?；;]+|…+|\.(?=\s|$)")
-_CLAUSE_END = re.compile(r"[，：:]|,(?!\d{3}(?!\d))|(?<!\d),")
+_CLAUSE_END = re.compile(r"，|[：:](?!\d)|(?<!\d)[：:]|,(?!\d{3}(?!\d))|(?<!\d),")
 
 
 def _protected(text: str) -> list[bool]:
     """Mark the characters inside quotes and brackets that are closed within the text."""
-    inside = [False] * len(text)
+    deeper = [0] * (len(text) + 1)
     open_pairs: list[tuple[str, int]] = []
+    still_open = Counter[str]()
     for at, character in enumerate(text):
         if character in _PAIRS:
-            open_pairs.append((_PAIRS[character], at))
-        elif open_pairs and character == open_pairs[-1][0]:
-            _, began = open_pairs.pop()
-            if not open_pairs:
-                inside[began:at] = [True] * (at - began)
-    return inside
+            open_pairs.append((character, at))
+            still_open[character] += 1
+        elif still_open[_OPENERS.get(character, "")]:
+            opener, began = "", 0
+            while opener != _OPENERS[character]:  # what was opened within and never closed is let go
+                opener, began = open_pairs.pop()
+                still_open[opener] -= 1
+            deeper[began] += 1
+            deeper[at] -= 1
+    return [depth > 0 for depth in accumulate(deeper[:-1])]
 
 
 def _split(text: str, end: re.Pattern[str]) -> Iterator[tuple[int, int]]:
@@ -43,7 +51,8 @@ def _split(text: str, end: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     yield began, len(text)
 
 
-def _stripped(text: str, began: int, stop: int) -> tuple[int, int] | None:
+def trimmed(text: str, began: int, stop: int) -> tuple[int, int] | None:
+    """Return a stretch without the white space at its ends, or None where it holds no letter or digit."""
     piece = text[began:stop]
     if not any(character.isalnum() for character in piece):
         return None
@@ -52,7 +61,7 @@ def _stripped(text: str, began: int, stop: int) -> tuple[int, int] | None:
 
 def sentences(text: str) -> list[tuple[int, int]]:
     """Return the (start, end) of each sentence, its closing punctuation included, in order."""
-    return [span for piece in _split(text, _SENTENCE_END) if (span := _stripped(text, *piece))]
+    return [span for piece in _split(text, _SENTENCE_END) if (span := trimmed(text, *piece))]
 
 
 def clauses(text: str) -> list[tuple[int, int]]:
@@ -60,6 +69,6 @@ def clauses(text: str) -> list[tuple[int, int]]:
     found = []
     for began, stop in sentences(text):
         for left, right in _split(text[began:stop], _CLAUSE_END):
-            if span := _stripped(text, began + left, began + right):
+            if span := trimmed(text, began + left, began + right):
                 found.append(span)
     return found

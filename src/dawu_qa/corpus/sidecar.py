@@ -8,15 +8,16 @@ source does not answer.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable
+from array import array
+from bisect import bisect, bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dawu_qa.corpus.decode import read_source
+from dawu_qa.corpus.decode import decode, printable, read_bytes
 from dawu_qa.errors import CorpusError
-from dawu_qa.types import Document, Span
+from dawu_qa.types import Document, Passage, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,24 @@ def read_sidecar(path: Path, document: Document) -> Sidecar:
     Raises:
         CorpusError: A line is malformed, or its sentence is no longer in the source; the message names the line.
     """
-    facts, unanswerable = [], []
-    for number, line in enumerate(read_source(path).lstrip("\ufeff").splitlines(), 1):
+    return parse_sidecar(decode(read_bytes(path), path.name), path.name, document)
+
+
+def parse_sidecar(text: str, name: str, document: Document) -> Sidecar:
+    """Verify the questions beside a source.
+
+    Args:
+        text: What the file holds.
+        name: The file's name, for messages.
+        document: The source.
+
+    Raises:
+        CorpusError: A line is malformed, or its sentence is no longer in the source; the message names the line.
+    """
+    facts: list[Fact] = []
+    unanswerable: list[str] = []
+    quotes = _Quotes(document)
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -56,12 +73,14 @@ def read_sidecar(path: Path, document: Document) -> Sidecar:
             if entry["sentence"] is None:
                 unanswerable += entry["questions"]
             else:
-                facts.append(_fact(entry, document))
+                facts.append(_fact(entry, quotes))
         except (ValueError, RecursionError) as error:
             message = (
                 "not valid JSON" if isinstance(error, json.JSONDecodeError | RecursionError) else str(error)
             )
-            raise CorpusError(f"{path.name}, line {number}: {message}; mend or remove the line") from error
+            raise CorpusError(
+                f"{printable(name)}, line {number}: {message}; mend or remove the line"
+            ) from error
     return Sidecar(tuple(facts), tuple(unanswerable))
 
 
@@ -71,9 +90,60 @@ def locate(text: str, quote: str, start: int = 0, end: int | None = None) -> tup
     at = text.find(quote, start, stop)
     if at >= 0:
         return at, at + len(quote)
-    pattern = r"\s*".join(re.escape(character) for character in re.sub(r"\s", "", quote))
-    match = re.compile(pattern).search(text, start, stop) if pattern else None
-    return match.span() if match else None
+    return next(_Bare.of(text, start, stop).places(quote), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bare:
+    """A text without its white space, and where each of its characters stands."""
+
+    text: str
+    at: Sequence[int]
+
+    @classmethod
+    def of(cls, text: str, start: int, stop: int) -> _Bare:
+        at = array("q", (place for place in range(start, stop) if not text[place].isspace()))
+        return cls("".join(text[start:stop].split()), at)
+
+    def places(self, quote: str) -> Iterator[tuple[int, int]]:
+        """Yield where a quote stands, white space aside, in order."""
+        bare = "".join(quote.split())
+        found = self.text.find(bare) if bare else -1
+        while found >= 0:
+            yield self.at[found], self.at[found + len(bare) - 1] + 1
+            found = self.text.find(bare, found + 1)
+
+
+class _Quotes:
+    """Where the sentences that editors quote stand in a document."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self._bare = _Bare.of(document.text, 0, len(document.text))
+        self._starts = [passage.start for passage in document.passages]
+
+    def sentence(self, quote: str) -> tuple[int, int] | None:
+        """Find a sentence as it is in a passage, or else anywhere in the source."""
+        anywhere = None
+        for places in (self._verbatim(quote), self._bare.places(quote)):
+            for place in places:
+                if any(
+                    passage.start <= place[0] and place[1] <= passage.end for passage in self.around(*place)
+                ):
+                    return place
+                anywhere = anywhere or place
+        return anywhere
+
+    def around(self, start: int, end: int) -> Sequence[Passage]:
+        """Return the passages that overlap a stretch of the source."""
+        first = max(bisect(self._starts, start) - 1, 0)
+        return self.document.passages[first : bisect_left(self._starts, end)]
+
+    def _verbatim(self, quote: str) -> Iterator[tuple[int, int]]:
+        at = self.document.text.find(quote)
+        while at >= 0:
+            yield at, at + len(quote)
+            at = self.document.text.find(quote, at + 1)
 
 
 def metadata_facts(document: Document, questions: dict[str, list[str]]) -> Iterable[Fact]:
@@ -87,19 +157,26 @@ def _checked(entry: Any) -> dict[str, Any]:
     if not isinstance(entry, dict) or "sentence" not in entry:
         raise ValueError('a line is an object with "sentence" and "questions"')
     questions = entry.get("questions")
-    if not isinstance(questions, list) or not all(
-        isinstance(question, str) and question.strip() for question in questions
-    ):
+    if not isinstance(questions, list) or not all(_is_text(question) for question in questions):
         raise ValueError('"questions" is a list of texts that are not blank')
     for key in ("sentence", "answer"):
-        if not isinstance(entry.get(key), str | None) or entry.get(key) == "":
-            raise ValueError(f'"{key}" is a text or null')
+        if entry.get(key) is not None and not _is_text(entry[key]):
+            raise ValueError(f'"{key}" is a text that is not blank, or null')
     return entry
 
 
-def _fact(entry: dict[str, Any], document: Document) -> Fact:
+def _is_text(value: Any) -> bool:
+    r"""Tell whether a value is a text that can be stored: not blank, and no half character (as by "\ud800")."""
+    return (
+        isinstance(value, str)
+        and bool(value.strip())
+        and not any("\ud800" <= character <= "\udfff" for character in value)
+    )
+
+
+def _fact(entry: dict[str, Any], quotes: _Quotes) -> Fact:
     """Find a line's sentence and answer in the passages; what of the sentence lies outside (a field's name) is cut off."""
-    whole = _first(document, entry["sentence"])
+    document, whole = quotes.document, quotes.sentence(entry["sentence"])
     if not whole:
         raise ValueError("the sentence does not stand in the source any more")
     answer = entry.get("answer")
@@ -108,21 +185,16 @@ def _fact(entry: dict[str, Any], document: Document) -> Fact:
         raise ValueError("the answer does not stand in the sentence")
     wanted = found or whole
     shared = [
-        (max(wanted[0], passage.start), min(wanted[1], passage.end), passage) for passage in document.passages
+        (max(wanted[0], passage.start), min(wanted[1], passage.end), passage)
+        for passage in quotes.around(*wanted)
     ]
-    start, end, passage = max(shared, key=lambda part: part[1] - part[0])
-    if start >= end or (found and (start, end) != found):
+    start, end, passage = max(shared, key=lambda part: part[1] - part[0], default=(0, 0, None))
+    if passage is None or start >= end or (found and (start, end) != found):
         raise ValueError(
             "the sentence stands in a part of the page that is not answered from (a button, a caption, a footer)"
         )
     place = max(whole[0], passage.start), min(whole[1], passage.end)
     return Fact(_span(document, place), _span(document, found) if found else None, tuple(entry["questions"]))
-
-
-def _first(document: Document, sentence: str) -> tuple[int, int] | None:
-    """Find a sentence in a passage, or else anywhere in the source."""
-    places = (locate(document.text, sentence, passage.start, passage.end) for passage in document.passages)
-    return next((place for place in places if place), None) or locate(document.text, sentence)
 
 
 def _span(document: Document, place: tuple[int, int]) -> Span:
