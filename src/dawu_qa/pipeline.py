@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+import numpy as np
+
 from dawu_qa.config import QUESTION_LIMIT, Settings
 from dawu_qa.conversation import depends_on_history, parts, restate
 from dawu_qa.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError
@@ -16,6 +18,7 @@ from dawu_qa.figure_table import find_figures
 from dawu_qa.index import storage
 from dawu_qa.index.build import build_index
 from dawu_qa.reader.answerability import Answerability, Judgement, Thresholds
+from dawu_qa.reader.outline import Section, section_asked, sections
 from dawu_qa.reader.questions import asked_count
 from dawu_qa.reader.ranking import Ranked, Ranker
 from dawu_qa.retrieval.fusion import Fusion, Retrieved
@@ -33,17 +36,23 @@ _STARTERS = 6
 _KNOWN_WORDS = 0.4
 #: Kinds of which a question may want several: "哪两个方案".
 _SEVERAL = frozenset({"document", "quote", "rank", "date"})
+#: How often a section that `section_asked` finds is right: all 8 of the labelled questions, by the rule of succession.
+_SECTION_IS_RIGHT = Judgement(0.9, 0.9)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was found for one thing that is asked: passages, candidates, signals, and how sure that makes."""
+    """What was found for one thing that is asked: passages, candidates, signals, and how sure that makes.
+
+    `section` is the one whose items are the answer, where such a one is asked for.
+    """
 
     query: Query
     retrieved: Retrieved
     ranked: Ranked
     signals: dict[str, float]
     judgement: Judgement
+    section: Section | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,7 @@ class QAPipeline:
         sources = [passage.text for passage in index.catalogue.passages] + [
             heading.text for heading in index.catalogue.headings
         ]
+        self._sections = sections(index.catalogue)
         self._mender = Mender(sources, index.catalogue.questions)
         costs = self.settings
         self.thresholds = Thresholds.for_costs(
@@ -171,9 +181,7 @@ class QAPipeline:
             band=band,
             text="；".join(span.text for span in spans),
             spans=spans,
-            sentence=self.catalogue.sentences[readings[0].ranked.candidates[0].sentence].span
-            if spans
-            else None,
+            sentence=self._sentence(readings[0]) if spans else None,
             passages=self._passages(readings, top_k),
             confidence=confidence,
             suggestions=self._suggestions(readings[0].retrieved, spans),
@@ -194,7 +202,11 @@ class QAPipeline:
         retrieved = self._fusion.retrieve(query, previous=previous.retrieved.ranking[:1] if previous else ())
         ranked = self._ranker.rank(retrieved, known=[previous.ranked.candidates[0].span] if previous else ())
         signals = self._answerability.features(retrieved, ranked)
-        return Reading(query, retrieved, ranked, signals, self._answerability.judge(signals))
+        section = section_asked(
+            query.asked, self._sections, retrieved.units.get("headings", np.zeros(0, np.float32))
+        )
+        judgement = _SECTION_IS_RIGHT if section else self._answerability.judge(signals)
+        return Reading(query, retrieved, ranked, signals, judgement, section)
 
     def _in_context(self, question: str, history: Sequence[str]) -> tuple[str, tuple[Reading, ...]]:
         """Read a question, by itself or (where it leaves something out) with what was asked before."""
@@ -217,7 +229,9 @@ class QAPipeline:
         return restated, (self.read(restated, last=question, previous=before[1][0]),)
 
     def _spans(self, reading: Reading) -> list[Span]:
-        """Return the answer's spans: the best candidate, or as many of its kind as were asked for, in order."""
+        """Return the answer's spans: a section's items, or the best candidate, or as many of its kind as were asked for."""
+        if reading.section:
+            return list(reading.section.items)
         best = reading.ranked.candidates[0]
         count = asked_count(reading.query.asked)
         if best.kind not in _SEVERAL or count == 1:
@@ -227,9 +241,20 @@ class QAPipeline:
             candidate.span for candidate in sorted(alike, key=lambda one: (one.span.source, one.span.start))
         ]
 
+    def _sentence(self, reading: Reading) -> Span:
+        """Return what tells the answer: a section's heading, or the sentence of the best candidate."""
+        if reading.section:
+            return reading.section.heading
+        return self.catalogue.sentences[reading.ranked.candidates[0].sentence].span
+
     def _passages(self, readings: tuple[Reading, ...], top_k: int) -> tuple[ScoredPassage, ...]:
         """Return the best passages; where several things are asked, the best of each in turn."""
-        turns = zip_longest(*(reading.retrieved.ranking for reading in readings))
+        turns = zip_longest(
+            *(
+                [*(reading.section.passages if reading.section else ()), *reading.retrieved.ranking]
+                for reading in readings
+            )
+        )
         order = dict.fromkeys((at, row) for turn in turns for row, at in enumerate(turn) if at is not None)
         best: dict[int, float] = {}
         for at, row in order:

@@ -13,7 +13,7 @@ from dawu_qa.index.contents import Catalogue
 from dawu_qa.quantities import amounts
 from dawu_qa.reader import ranking
 from dawu_qa.reader.places import places
-from dawu_qa.reader.questions import CUES, cues, expected_kinds
+from dawu_qa.reader.questions import CUES, content_pairs, cues, expected_kinds
 from dawu_qa.reader.ranking import Ranked
 from dawu_qa.retrieval.fusion import Retrieved
 
@@ -31,9 +31,6 @@ _FACT_GAP = ranking.FEATURES.index("fact_mean_gap")
 _MARGIN_LIMIT = 5.0
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
 _LATIN = re.compile(r"[a-z]{4,}")
-_STOP = frozenset(
-    "的了是在有和与吗呢吧啊呀么什多少几哪谁怎样为何请问一下个这那都被把给对从到于及其之以上下里中后前时年月日不没大小"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +130,7 @@ class Answerability:
     def _support(self, retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
         """Say which words, years, places and numbers of the question the passage and the corpus do not know."""
         query, passage = retrieved.query, ranked.candidates[0].passage
-        text, pairs = self._texts[passage], _content_pairs(query.folded)
+        text, pairs = self._texts[passage], content_pairs(query.folded)
         known = {f"{amount:.0f}" for amount in amounts(text)}
         years = {
             *_YEAR.findall(query.folded),
@@ -192,11 +189,6 @@ def _certainty(retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
             np.mean([int(np.argmax(scores)) == leader for scores in retrieved.features.values()])
         ),
     }
-
-
-def _content_pairs(folded: str) -> list[str]:
-    runs = re.findall(r"[\u4e00-\u9fff]+", folded)
-    return [pair for run in runs for at in range(len(run) - 1) if not set(pair := run[at : at + 2]) & _STOP]
 
 
 def _missing(pairs: list[str], text: str) -> float:

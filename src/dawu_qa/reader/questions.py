@@ -96,8 +96,15 @@ def cues(folded: str) -> frozenset[str]:
     return frozenset(name for name, pattern in _CUES.items() if pattern.search(folded))
 
 
-_COUNT_ASKED = re.compile(r"哪(?P<han>[两二三四五2-5])|(?:which|what) (?P<word>two|three|four|five)\b", re.I)
-_COUNTS = {"两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "two": 2, "three": 3, "four": 4, "five": 5}
+_COUNT_ASKED = re.compile(
+    r"哪(?P<han>[两二三四五六七八九2-9])|(?<!第)(?P<told>[两二三四五六七八九2-9])(?:个|条|步|大|方面|项|种).{0,8}(?:什么|啥|哪)|\b(?P<word>two|three|four|five|six)\b",
+    re.I,
+)
+_COUNTS = {
+    **{word: count for count, word in enumerate("二三四五六七八九", 2)},
+    **{word: count for count, word in enumerate(("two", "three", "four", "five", "six"), 2)},
+    "两": 2,
+}
 
 
 def asked_count(folded: str) -> int:
@@ -105,7 +112,7 @@ def asked_count(folded: str) -> int:
     match = _COUNT_ASKED.search(folded)
     if not match:
         return 1
-    word = match["han"] or match["word"]
+    word = match["han"] or match["told"] or match["word"]
     return int(word) if word.isdigit() else _COUNTS[word.lower()]
 
 
@@ -122,6 +129,11 @@ _SAME_UNITS = {
 }
 _NOUN_ASKED = re.compile(
     r"(?:多少|几多|几)(?:个|名|位|户|家|次|项|所|座|条|支|处|亩|种|类)?(?P<after>[\u4e00-\u9fff]{2,10})|(?P<before>[\u4e00-\u9fff]{2,10})\s*(?:的)?(?:有|是|为|共|一共|总共|总)?(?:多少|几|数量|个数|户数|人数|金额|总数)"
+)
+
+
+_FUNCTION = frozenset(
+    "的了是在有人和与吗呢吧啊呀么什多少几哪谁怎样为何请问一下个这那都被把给对从到于及其之以上下里中后前时年月日不没大小"
 )
 
 
@@ -152,6 +164,14 @@ def asking_words(folded: str) -> str:
 def is_yes_no(folded: str) -> bool:
     """Tell whether a folded question wants a yes or a no."""
     return bool(_YES_NO.search(folded.rstrip("?？。!！ ")))
+
+
+def content_pairs(folded: str) -> list[str]:
+    """Return the pairs of adjoining ideographs of a folded question, those with a function word left out."""
+    runs = re.findall(r"[\u4e00-\u9fff]+", folded)
+    return [
+        pair for run in runs for at in range(len(run) - 1) if not set(pair := run[at : at + 2]) & _FUNCTION
+    ]
 
 
 def wants_number(folded: str) -> bool:
