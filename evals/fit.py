@@ -14,7 +14,7 @@ import hashlib
 import json
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ import torch
 
 from dawu_qa import build_index
 from dawu_qa.encoder import SentenceTransformerEncoder
-from dawu_qa.evaluation import Labelled, read_labelled, squad_corpus
+from dawu_qa.evaluation import Labelled, read_labelled, read_squad, write_corpus
+from dawu_qa.evaluation.squad import Paragraph
 from dawu_qa.index import storage
 from dawu_qa.pipeline import QAPipeline
 from dawu_qa.reader import answerability, ranking
@@ -34,7 +35,8 @@ from dawu_qa.small_talk import is_small_talk
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = ROOT / "src/dawu_qa/data/weights.json"
 FOLDS = 5
-SLACK = 12
+#: Of each open file this many paragraphs make a corpus, and about this many questions are asked.
+PARAGRAPHS, QUESTIONS = 80, 110
 
 
 @dataclass
@@ -221,19 +223,31 @@ def general(train: Path, folder: Path, encoder: SentenceTransformerEncoder) -> l
     for name in ("cmrc_dev", "drcd_dev"):
         if not (train / f"{name}.json").is_file():
             continue
-        for part, left_out in (("whole", False), ("without", True)):
-            corpus = folder / f"{name}-{part}"
-            labelled = squad_corpus(
-                train / f"{name}.json", corpus, paragraphs=80, questions=110, leave_out=left_out
-            )
-            build_index(corpus, folder / f"{name}-{part}-index", encoder=encoder)
-            asked += ask_all(QAPipeline(storage.load(folder / f"{name}-{part}-index"), encoder), labelled)
+        paragraphs = read_squad(train / f"{name}.json")[:PARAGRAPHS]
+        asked += ask_corpus(paragraphs, paragraphs, folder / name, encoder)
+        asked += ask_corpus(paragraphs[1::2], paragraphs[::2], folder / f"{name}-without", encoder)
     return asked
+
+
+def ask_corpus(
+    corpus: list[Paragraph], paragraphs: list[Paragraph], folder: Path, encoder: SentenceTransformerEncoder
+) -> list[Asked]:
+    """Ask some questions of paragraphs, evenly picked, of a corpus that may lack them."""
+    write_corpus(corpus, folder)
+    build_index(folder, folder / "index", encoder=encoder)
+    labelled = [one for paragraph in paragraphs for one in paragraph.questions]
+    if corpus is not paragraphs:
+        labelled = [
+            replace(one, answerable=False, note="near-miss: its paragraph is left out") for one in labelled
+        ]
+    return ask_all(
+        QAPipeline(storage.load(folder / "index"), encoder), labelled[:: max(1, len(labelled) // QUESTIONS)]
+    )
 
 
 def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str, Any]:
     """Fit the three stages one after the other, each on what the one before gives out of fold."""
-    own = [one for one in asked if not one.labelled.general]
+    own = [one for one in asked if not one.labelled.source]
     yes = [one for one in asked if one.labelled.answerable and one.gold_passages]
     names = tuple(yes[0].retrieved.features)
     fit_fusion = partial(fit_softmax, names=names, l2=0.002, positive=True)
@@ -252,8 +266,8 @@ def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str
     folds = [one.fold for one, _ in read]
     right = cross_validated(rank_groups, folds, fit_ranking, top_is_good)
     report["candidates hold an answer"] = round(
-        len([1 for one, _ in read if not one.labelled.general])
-        / max(1, len([1 for one in yes if not one.labelled.general])),
+        len([1 for one, _ in read if not one.labelled.source])
+        / max(1, len([1 for one in yes if not one.labelled.source])),
         3,
     )
     report["short answer"] = mean(right, [one for one, _ in read], general=False)
@@ -306,7 +320,7 @@ def mixed_like_users(asked: list[Asked]) -> np.ndarray:
         "answerable" if one.labelled.answerable else "near" if one.labelled.near_miss else "off"
         for one in asked
     ]
-    base = np.asarray([0.3 if one.labelled.general else 1.0 for one in asked])
+    base = np.asarray([0.3 if one.labelled.source else 1.0 for one in asked])
     totals = {
         kind: sum(weight for own, weight in zip(kinds, base, strict=True) if own == kind) for kind in shares
     }
@@ -317,7 +331,7 @@ def bands(
     asked: list[Asked], correct: np.ndarray, probabilities: dict[str, np.ndarray], weights: np.ndarray
 ) -> dict[str, Any]:
     """Report what the out-of-fold probabilities do at a few thresholds, and how well they are calibrated."""
-    own = np.asarray([not one.labelled.general for one in asked])
+    own = np.asarray([not one.labelled.source for one in asked])
     yes = own & np.asarray([one.labelled.answerable for one in asked])
     near = own & np.asarray([one.labelled.near_miss for one in asked])
     off = own & ~yes & ~near
@@ -349,7 +363,7 @@ def expected_calibration_error(
 
 
 def mean(values: list[float], asked: list[Asked], *, general: bool) -> float | None:
-    picked = [value for value, one in zip(values, asked, strict=True) if one.labelled.general == general]
+    picked = [value for value, one in zip(values, asked, strict=True) if bool(one.labelled.source) == general]
     return round(float(np.mean(picked)), 3) if picked else None
 
 

@@ -254,6 +254,11 @@ def report_feedback(*, as_json: bool) -> None:
     "questions", type=click.Path(exists=True, dir_okay=False, path_type=Path), nargs=-1, required=True
 )
 @click.option(
+    "--translation",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Ask the questions of this SQuAD file instead, the same by id.",
+)
+@click.option(
     "--save",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to write the report to, named by method and commit.",
@@ -261,14 +266,31 @@ def report_feedback(*, as_json: bool) -> None:
 @_index_option
 @_json_option
 def evaluate_command(
-    questions: tuple[Path, ...], save: Path | None, index_dir: Path | None, *, as_json: bool
+    questions: tuple[Path, ...],
+    translation: Path | None,
+    save: Path | None,
+    index_dir: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Measure the index on labelled QUESTIONS (JSON lines)."""
-    from dawu_qa.evaluation import evaluate, read_labelled, save_report
+    """Measure the index on labelled QUESTIONS (JSON lines).
+
+    Where one of the files is in the format of SQuAD (.json), its paragraphs are the corpus instead, in an index of
+    their own.
+    """
+    from dawu_qa.evaluation import evaluate, open_corpus, read_labelled, read_squad, save_report
     from dawu_qa.pipeline import open_pipeline
 
-    pipeline = open_pipeline(index_dir, progress=True)
-    report = evaluate(pipeline, [one for path in questions for one in read_labelled(path)])
+    asked = [one for path in questions if path.suffix != ".json" for one in read_labelled(path)]
+    paragraphs = [
+        paragraph
+        for path in questions
+        if path.suffix == ".json"
+        for paragraph in read_squad(path, translation=translation)
+    ]
+    asked += [one for paragraph in paragraphs for one in paragraph.questions]
+    pipeline = open_corpus(paragraphs) if paragraphs else open_pipeline(index_dir, progress=True)
+    report = evaluate(pipeline, asked)
     if save:
         click.echo(f"saved {save_report(report, pipeline, save)}", err=True)
     if as_json:

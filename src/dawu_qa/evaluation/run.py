@@ -1,10 +1,9 @@
-"""Measuring: labelled questions, pure metrics, and the run over them."""
+"""A run over labelled questions, and the figures it gives."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,158 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dawu_qa.evaluation.labelled import SLACK, Labelled, fold_words, holds
+
 if TYPE_CHECKING:
     from dawu_qa.pipeline import QAPipeline, Reading
     from dawu_qa.types import Answer, ScoredPassage
 
-#: How many characters an answer may hold beyond the gold words: a whole paragraph is not a short answer.
-SLACK = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """A question with what a right answer holds.
-
-    `answers` are acceptable short answers, `evidence` sentences that hold one; with `need_all` all of them are
-    wanted. `fact` groups questions on the same fact. `general` marks questions on other texts than the corpus.
-    """
-
-    id: str
-    question: str
-    style: str
-    answerable: bool
-    answers: tuple[str, ...] = ()
-    evidence: tuple[str, ...] = ()
-    context: tuple[str, ...] = ()
-    need_all: bool = False
-    note: str = ""
-    fact: str = ""
-    lang: str = ""
-    general: bool = False
-
-    @property
-    def near_miss(self) -> bool:
-        """Whether the question shares the text's vocabulary though the text does not answer it."""
-        return self.note.startswith("near-miss")
-
-    def stands_in(self, passage: str) -> bool:
-        """Tell whether a passage holds the evidence, or is a part of it."""
-        return any(holds(passage, part) or holds(part, passage) for part in self.evidence)
-
-    def is_told_by(self, sentence: str) -> bool:
-        """Tell whether a sentence holds a gold answer, or evidence where no short answer is natural."""
-        if self.answers:
-            return any(holds(sentence, answer) for answer in self.answers)
-        return any(holds(part, sentence) or holds(sentence, part) for part in self.evidence)
-
-    def quality(self, answer: str, passage: str) -> float:
-        """Return 1 for the gold words, less the more stands around them, 0 for what is no answer."""
-        if not self.answerable or not self.stands_in(passage):
-            return 0.0
-        if not self.answers:
-            whole = any(holds(part, answer) or holds(answer, part) for part in self.evidence)
-            return (
-                min(1.0, len(fold_words(answer)) / 20) if whole and len(fold_words(answer)) >= SLACK else 0.0
-            )
-        best = 0.0
-        for gold in self.answers:
-            spare = len(fold_words(answer)) - len(fold_words(gold))
-            if holds(answer, gold) and spare <= SLACK:
-                best = max(best, 1.0 if spare == 0 else 0.5 - 0.03 * spare)
-        return best
-
-
-def fold_words(text: str) -> str:
-    """Keep letters, digits, points and percent signs only, so that words and figures are compared."""
-    text = unicodedata.normalize("NFKC", text).lower()
-    return "".join(c for c in text if unicodedata.category(c)[0] in "LN" or c in ".%")
-
-
-def holds(text: str, part: str) -> bool:
-    """Tell whether a text holds another, punctuation and spaces aside."""
-    return fold_words(part) in fold_words(text)
-
-
-def read_labelled(path: Path) -> list[Labelled]:
-    """Read a labelled file, one question a line; for its format see evals/README.md."""
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.strip():
-            row: dict[str, Any] = json.loads(line)
-            found.append(
-                Labelled(
-                    row["id"],
-                    row["question"],
-                    row["style"],
-                    row["answerable"],
-                    tuple(row.get("answers", ())),
-                    tuple(row.get("evidence", ())),
-                    tuple(row.get("context", ())),
-                    row.get("need_all", False),
-                    row.get("note", ""),
-                    row.get("fact", row["id"]),
-                    row.get("lang", ""),
-                )
-            )
-    return found
-
-
-def squad_corpus(
-    path: Path, corpus: Path, *, paragraphs: int, questions: int, leave_out: bool = False
-) -> list[Labelled]:
-    """Write the paragraphs of a SQuAD file as a corpus of one source a paragraph; return its questions.
-
-    Args:
-        path: The SQuAD file.
-        corpus: Folder to write.
-        paragraphs: At most this many paragraphs.
-        questions: At most this many questions, evenly picked.
-        leave_out: Leave every second paragraph out, and return the questions that nothing answers then.
-    """
-    data = json.loads(path.read_text(encoding="utf-8"))["data"]
-    texts = [paragraph for article in data for paragraph in article["paragraphs"]][:paragraphs]
-    corpus.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for at, paragraph in enumerate(texts):
-        missing = leave_out and at % 2 == 0
-        if not missing:
-            body = " ".join(paragraph["context"].split())
-            (corpus / f"p{at:04d}.txt").write_text(body + "\n", encoding="utf-8")
-        for qa in paragraph["qas"]:
-            answers = tuple(dict.fromkeys(answer["text"] for answer in qa["answers"]))
-            if missing or not leave_out:
-                rows.append(
-                    Labelled(
-                        str(qa["id"]),
-                        qa["question"],
-                        "general",
-                        not missing,
-                        answers if not missing else (),
-                        tuple(
-                            s for a in qa["answers"] if (s := _sentence_at(paragraph["context"], a["text"]))
-                        )
-                        if not missing
-                        else (),
-                        note="near-miss: its paragraph is not in the corpus" if missing else "",
-                        fact=f"{path.stem}-{at}",
-                        general=True,
-                    )
-                )
-    step = max(1, len(rows) // questions)
-    return rows[::step][:questions]
-
-
-def _sentence_at(context: str, answer: str) -> str:
-    from dawu_qa.corpus import sentences
-
-    flat = " ".join(context.split())
-    at = flat.find(" ".join(answer.split()))
-    return next((flat[start:end] for start, end in sentences(flat) if start <= at < end), "")
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a labelled question; `passage` and `short` are None where they do not apply."""
+    """What became of a labelled question; `passage`, `sentence` and `short` are None where they do not apply."""
 
     id: str
     style: str
@@ -172,6 +29,7 @@ class Outcome:
     near_miss: bool
     answered: bool
     passage: bool | None
+    sentence: bool | None
     short: bool | None
     correct: bool
     confidence: float
@@ -206,6 +64,7 @@ def evaluate(pipeline: QAPipeline, labelled: Sequence[Labelled]) -> Report:
     picks: dict[str, list[bool]] = {
         "correct": [one.correct for one in outcomes],
         "passage@1": [one.passage for one in outcomes if one.passage is not None],
+        "sentence tells": [one.sentence for one in outcomes if one.sentence is not None],
         "short answer": [one.short for one in outcomes if one.short is not None],
         "answerable answered": [one.answered for one in outcomes if one.answerable],
         "answerable correct": [one.correct for one in outcomes if one.answerable],
@@ -246,6 +105,11 @@ def save_report(report: Report, pipeline: QAPipeline, folder: Path) -> Path:
 def judge(labelled: Labelled, answer: Answer) -> Outcome:
     """Compare an answer with its labels."""
     passage = _passage_found(labelled, answer.passages) if labelled.answerable else None
+    sentence = (
+        answer.sentence is not None and labelled.is_told_by(answer.sentence.text)
+        if labelled.answerable and not labelled.need_all
+        else None
+    )
     short = _short_found(labelled, answer.text) if labelled.answerable and labelled.answers else None
     correct = (
         answer.answered and bool(passage) and short is not False
@@ -260,6 +124,7 @@ def judge(labelled: Labelled, answer: Answer) -> Outcome:
         labelled.near_miss,
         answer.answered,
         passage,
+        sentence,
         short,
         correct,
         answer.confidence,
@@ -268,9 +133,9 @@ def judge(labelled: Labelled, answer: Answer) -> Outcome:
 
 
 def _passage_found(labelled: Labelled, passages: Sequence[ScoredPassage]) -> bool:
-    texts = [scored.passage.text for scored in passages[:3]]
     if not labelled.need_all:
-        return bool(texts) and labelled.stands_in(texts[0])
+        return bool(passages) and labelled.is_found_in(passages[0].passage)
+    texts = [scored.passage.text for scored in passages[:3]]
     return all(any(holds(text, part) or holds(part, text) for text in texts) for part in labelled.evidence)
 
 
@@ -289,7 +154,7 @@ def ablation(pipeline: QAPipeline, readings: Sequence[tuple[Labelled, Reading]])
     passages, weights = pipeline.catalogue.passages, pipeline.fusion_weights
     hits: dict[str, list[bool]] = {}
     for labelled, reading in readings:
-        good = {at for at, passage in enumerate(passages) if labelled.stands_in(passage.text)}
+        good = {at for at, passage in enumerate(passages) if labelled.is_found_in(passage)}
         retrieved = reading.retrieved
         hits.setdefault("fused", []).append(retrieved.ranking[0] in good)
         for name, feature in retrieved.features.items():
