@@ -1,44 +1,15 @@
-"""Shared by the tests: the own corpus, a small deterministic encoder, and an index built with the real one."""
+"""Shared by the tests: the own corpus, an encoder that stands in, and an index built with the real one."""
 
-import hashlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from dawu_qa import build_index
-from dawu_qa.types import EncodedText
+from hash_encoder import HashEncoder
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT / "corpus"
 INTERVIEW = CORPUS / "dawu-poverty-alleviation-interview-2021-01-19.txt"
-
-
-class HashEncoder:
-    """Characters as random but fixed unit vectors; a text is their mean. Alike texts have alike vectors."""
-
-    name = "hash"
-    fingerprint = "hash-1"
-    dim = 64
-
-    def encode_query(self, texts):
-        return [self._encode(text) for text in texts]
-
-    encode_passage = encode_query
-
-    def _encode(self, text):
-        rows = [self._vector(character) for character in text] or [np.zeros(self.dim, np.float32)]
-        mean = np.mean(rows, axis=0)
-        norm = np.linalg.norm(mean)
-        ends = np.arange(1, len(rows) + 1) if text else np.zeros(1)
-        return EncodedText(
-            (mean / norm if norm else mean).astype(np.float32), np.stack(rows), ends.astype(np.int64)
-        )
-
-    def _vector(self, character):
-        seed = int.from_bytes(hashlib.sha256(character.encode("utf-8", "surrogatepass")).digest()[:8], "big")
-        row = np.random.default_rng(seed).standard_normal(self.dim).astype(np.float32)
-        return row / np.linalg.norm(row)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,10 @@
 """An index on disk: damage of every file, builds that are stopped, replaced or made from a moving corpus."""
 
 import json
+import os
 import resource
+import subprocess
+import sys
 import threading
 from hashlib import sha256
 from pathlib import Path
@@ -346,3 +349,15 @@ def test_a_corpus_error_leaves_neither_index_nor_leftovers(small_corpus, tmp_pat
     with pytest.raises(CorpusError, match=r"empty\.txt"):
         build_index(small_corpus, tmp_path / "index", encoder=hash_encoder)
     assert {path.name for path in (tmp_path / "index").iterdir()} <= {".lock"}
+
+
+def test_a_build_of_the_same_corpus_is_the_same_in_every_process(index_dir, small_corpus, tmp_path):
+    script = (
+        "import sys; from dawu_qa import build_index; from hash_encoder import HashEncoder; "
+        "build_index(sys.argv[1], sys.argv[2], encoder=HashEncoder())"
+    )
+    for seed in "12":
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+        again = [sys.executable, "-c", script, str(small_corpus), str(tmp_path / seed)]
+        subprocess.run(again, env=environment, check=True)
+        assert storage.read_manifest(tmp_path / seed)[0] == storage.read_manifest(index_dir)[0]

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -171,8 +172,9 @@ def save(
         (folder / f"{grain}.faiss").write_bytes(faiss.serialize_index(index).tobytes())
     for name, terms in lexical_corpora(catalogue).items():
         if any(terms):
+            numbers = {term: at for at, term in enumerate(dict.fromkeys(chain.from_iterable(terms)))}
             bm25 = bm25s.BM25(k1=1.2, b=0.75)
-            bm25.index(terms, show_progress=False)
+            bm25.index(([[numbers[term] for term in text] for text in terms], numbers), show_progress=False)
             bm25.save(folder / f"{_BM25}{name}", corpus=None)
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     manifest = Manifest(

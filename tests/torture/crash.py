@@ -1,0 +1,257 @@
+"""Builds that are killed, fail or have no room: the old or the new index is whole, and nothing is left behind."""
+
+import ctypes
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from itertools import count
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import pytest
+
+import tiny_model
+from dawu_qa import CorpusError, DawuQAError, IndexWriteError
+from dawu_qa.default_model import model_folder
+from torture.common import WORKERS, Bench, Tally, answers, build, run
+
+_CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.chmod", "fcntl.flock"}
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+_NEW_USER, _NEW_MOUNTS = 0x10000000, 0x00020000
+_PAGE = 4096
+
+
+def kills_at_random(bench, tally, cases, seed=0):
+    """Kill builds at random moments, and let the next one clear up."""
+    random_ = random.Random(seed)
+    bench.build(0)
+    longest, old = 0.2, 0
+    while tally.cases["random kills"] < cases:
+        moment = random_.uniform(0, longest)
+        code = _killed_after(moment, bench.corpora[1 - old], bench.index)
+        longest = moment if code == 0 else longest * 1.05
+        if code != 0:
+            fault = "" if code == -signal.SIGKILL else f"exit status {code}"
+            fault = fault or bench.fault(0, 1) or bench.fault_after_build(1 - old)
+            tally.count("random kills", fault, f"after {moment:.3f} s")
+        else:
+            bench.build(1 - old)
+        old = 1 - old
+
+
+def _killed_after(moment, *args):
+    """Run a build and kill it this many seconds after it began; return its exit status."""
+    ours, theirs = WORKERS.Pipe()
+    process = WORKERS.Process(target=_announced, args=(theirs, *args))
+    process.start()
+    ours.recv()
+    process.join(moment)
+    process.kill()
+    process.join()
+    return process.exitcode
+
+
+def _announced(pipe, *args):
+    pipe.send("begins")
+    build(*args)
+
+
+def stops_at_every_operation(bench, tally, cases):
+    """Kill a build before each of its file operations in turn, then let each of them fail."""
+    for kind, stop in {"operations killed": _die, "operations failed": _fail}.items():
+        bench.build(0)
+        for at in cases:
+            code = _run(_build_stopped, at, stop, bench.corpora[1], bench.index)
+            if code == 0:
+                break
+            fault = "" if code in {-signal.SIGKILL, os.EX_IOERR} else f"exit status {code}"
+            tally.count(kind, fault or bench.fault(0, 1) or bench.fault_after_build(0), f"at {at}")
+
+
+def unpacking_stops_at_every_operation(folder, tally, cases):
+    """Kill the unpacking of a model before each of its file operations; the next call mends it."""
+    content, _ = tiny_model.packed_model()
+    tiny_model.install(pytest.MonkeyPatch(), folder, content)
+    whole = _contents(model_folder())
+    for at in cases:
+        shutil.rmtree(folder / "cache")
+        code = _run(_unpack_stopped, at, folder, content)
+        if code == 0:
+            break
+        left = [path.name for path in model_folder().parent.iterdir() if path.suffix != ".lock"]
+        fault = "" if code == -signal.SIGKILL else f"exit status {code}"
+        fault = fault or ("" if _contents(model_folder()) == whole else "not mended")
+        tally.count("unpackings killed", fault or ("" if len(left) == 1 else f"left: {left}"), f"at {at}")
+
+
+def _contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _run(target, *args):
+    process = WORKERS.Process(target=target, args=args)
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def _build_stopped(at, stop, corpus, index):
+    _at_operation(at, stop)
+    try:
+        build(corpus, index)
+    except IndexWriteError:
+        sys.exit(os.EX_IOERR)
+
+
+def _unpack_stopped(at, folder, content):
+    from transformers import PreTrainedTokenizerFast  # noqa: F401 - imported before operations are counted
+
+    tiny_model.install(pytest.MonkeyPatch(), folder, content)
+    _at_operation(at, _die)
+    model_folder()
+
+
+def _at_operation(at, stop):
+    """Stop this process before it changes a file for the time after `at` times."""
+    left = iter(range(at))
+
+    def watch(event, args):
+        if (event in _CHANGES or (event == "open" and args[2] & _WRITES)) and next(left, None) is None:
+            stop()
+
+    sys.addaudithook(watch)
+
+
+def _die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _fail():
+    raise OSError(5, "Input/output error")
+
+
+def no_room(bench, tally, cases):
+    """Build onto a disk with ever more free pages, then onto one that may only be read."""
+    with ProcessPoolExecutor(1, WORKERS) as pool:
+        tally.add(pool.submit(_no_room, bench, cases).result())
+
+
+def _no_room(bench, cases):
+    tally, libc = Tally(), ctypes.CDLL(None)
+    user = os.getuid(), os.getgid()
+    if libc.unshare(_NEW_USER | _NEW_MOUNTS):
+        return tally  # this system lets nobody mount; the figures say so by their absence
+    Path("/proc/self/setgroups").write_text("deny")
+    for name, number in zip(("uid_map", "gid_map"), user, strict=True):
+        Path(f"/proc/self/{name}").write_text(f"0 {number} 1")
+    bench.index.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", bench.index], check=True)
+    bench.build(0)
+    filler = bench.index / "filler"
+    for pages in cases:
+        free = os.statvfs(bench.index).f_bavail * os.statvfs(bench.index).f_bsize
+        filler.write_bytes(bytes(free - pages * _PAGE))
+        done = _refused(tally, "full disks", bench, f"{pages} pages free")
+        filler.unlink()
+        if done:
+            bench.build(0)
+            break
+    subprocess.run(["mount", "-o", "remount,ro", bench.index], check=True)
+    if _refused(tally, "read-only disks", bench, ""):
+        tally.count("read-only disks", "written")
+    return tally
+
+
+def _refused(tally, kind, bench, case):
+    """Build the second corpus where there is no room; return whether there was."""
+    try:
+        bench.build(1)
+    except IndexWriteError:
+        left = {path.name for path in bench.index.iterdir()} - {".lock", "CURRENT", "filler"}
+        fault = "" if left == {(bench.index / "CURRENT").read_text()} else f"left behind: {left}"
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+        fault = repr(error)
+    else:
+        return True
+    tally.count(kind, fault or bench.fault(0), case)
+    return False
+
+
+def not_a_folder(bench, tally):
+    """Build where a file, or a link to nowhere, stands in the place of the folder."""
+    for make in (lambda path: path.write_text(""), lambda path: path.symlink_to("nowhere/at/all")):
+        path = bench.folder / "file"
+        make(path)
+        for index in (path, path / "below"):
+            try:
+                build(bench.corpora[0], index)
+                fault = "built"
+            except IndexWriteError:
+                fault = ""
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+                fault = repr(error)
+            tally.count("folders in the way", fault, index.name)
+        path.unlink()
+
+
+def corpus_changes(bench, tally, cases, seed=0):
+    """Build from a corpus whose files are cut, removed and written again meanwhile."""
+    random_, stop = random.Random(seed), threading.Event()
+    moving = Path(shutil.copytree(bench.corpora[1], bench.folder / "moving"))
+    whole = {path: path.read_bytes() for path in moving.iterdir()}
+    bench.build(0)
+
+    def move():
+        while not stop.wait(0.001):
+            path = random_.choice(list(whole))
+            change = random_.choice(("cut", "remove", "write"))
+            if change == "remove":
+                path.unlink(missing_ok=True)
+            else:
+                path.write_bytes(whole[path][: None if change == "write" else random_.randrange(99)])
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    try:
+        for at in range(cases):
+            try:
+                build(moving, bench.index)
+                fault = _mixed(bench.index)
+                bench.build(0)
+            except CorpusError:
+                fault = bench.fault(0)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+                fault = repr(error)
+            tally.count("moving corpora", fault, f"at {at}")
+    finally:
+        stop.set()
+        mover.join()
+
+
+def _mixed(index):
+    """Return what is wrong with an index of a corpus that has changed since: it may be stale, not broken."""
+    try:
+        answers(index)
+    except DawuQAError as error:
+        return "" if "has changed since" in str(error) or "corpus" in str(error) else repr(error)
+    return ""
+
+
+def main(tally, cases):
+    with Bench.set_up() as bench:
+        kills_at_random(bench, tally, cases)
+        stops_at_every_operation(bench, tally, count())
+        unpacking_stops_at_every_operation(bench.folder, tally, count())
+        no_room(bench, tally, count())
+        not_a_folder(bench, tally)
+        corpus_changes(bench, tally, cases)
+
+
+if __name__ == "__main__":
+    run("crash", main, cases=200)
