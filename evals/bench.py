@@ -27,7 +27,7 @@ def milliseconds(call: Callable[[str], object], questions: list[str]) -> float:
 
 
 def main() -> None:
-    questions = [one.question for one in read_labelled(ROOT / "evals/labelled/answerable.jsonl")]
+    questions = [one.question for one in read_labelled(ROOT / "evals/labelled/validation/answerable.jsonl")]
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         build_index(ROOT / "corpus", folder)

@@ -3,7 +3,7 @@
     python evals/fit.py            # fit, cross-validate by fact, write src/dawu_qa/data/weights.json
     python evals/fit.py --dry-run  # report only
 
-Labelled questions: `evals/labelled/*.jsonl` (the format of the evaluation data). Every figure printed is that of
+Labelled questions: `evals/labelled/fitting/*.jsonl` (the format of the evaluation data). Every figure printed is that of
 questions whose fact no weight was fitted on (five folds by fact).
 """
 
@@ -39,6 +39,10 @@ FOLDS = 5
 PARAGRAPHS, QUESTIONS = 80, 110
 
 
+#: Features of the rows of a question, how good each row is, and how much the question counts.
+Group = tuple[np.ndarray, np.ndarray, float]
+
+
 @dataclass
 class Asked:
     """A labelled question and what the retrievers found for it."""
@@ -47,6 +51,11 @@ class Asked:
     pipeline: QAPipeline
     retrieved: Retrieved
     fold: int
+
+    @property
+    def share(self) -> float:
+        """How much the question counts: those on other texts than the interview count less."""
+        return 0.3 if self.labelled.source else 1.0
 
     @property
     def gold_passages(self) -> list[int]:
@@ -75,13 +84,15 @@ def ask_all(pipeline: QAPipeline, labelled: list[Labelled]) -> list[Asked]:
 
 
 def fit_softmax(
-    groups: list[tuple[np.ndarray, np.ndarray]], names: tuple[str, ...], *, l2: float, positive: bool
+    groups: list[Group], names: tuple[str, ...], *, l2: float, positive: bool
 ) -> dict[str, float]:
     """Fit weights so that each group's softmax puts its mass on the targets (rows of nonnegative target weights)."""
-    sizes = [len(features) for features, _ in groups]
-    features = torch.tensor(np.concatenate([features for features, _ in groups]), dtype=torch.float64)
+    sizes = [len(features) for features, _, _ in groups]
+    share = torch.tensor([weight for _, _, weight in groups], dtype=torch.float64)
+    share = share / share.sum()
+    features = torch.tensor(np.concatenate([features for features, _, _ in groups]), dtype=torch.float64)
     target = torch.tensor(
-        np.concatenate([target / target.sum() for _, target in groups]), dtype=torch.float64
+        np.concatenate([target / target.sum() for _, target, _ in groups]), dtype=torch.float64
     )
     owner = torch.repeat_interleave(torch.arange(len(groups)), torch.tensor(sizes))
     raw = torch.zeros(len(names), dtype=torch.float64, requires_grad=True)
@@ -100,7 +111,7 @@ def fit_softmax(
         log_p = scores - top[owner] - torch.log(mass)[owner]
         # the log of the mass on all good rows, the better ones counting more
         good = torch.zeros(len(groups), dtype=torch.float64).index_add(0, owner, target * torch.exp(log_p))
-        value = -torch.log(good + 1e-12).mean() + l2 * (weights() ** 2).sum()
+        value = -(share * torch.log(good + 1e-12)).sum() + l2 * (weights() ** 2).sum()
         value.backward()
         return value
 
@@ -126,13 +137,14 @@ def fit_logistic(features: np.ndarray, target: np.ndarray, sample: np.ndarray, *
     return np.asarray(weights.detach().numpy())
 
 
-def fusion_groups(asked: list[Asked], names: tuple[str, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
+def fusion_groups(asked: list[Asked], names: tuple[str, ...]) -> list[Group]:
     groups = []
     for one in asked:
         target = np.zeros(len(one.pipeline.catalogue.passages))
         target[one.gold_passages] = 1.0
         if target.any():
-            groups.append((np.stack([one.retrieved.features[name] for name in names], axis=1), target))
+            features = np.stack([one.retrieved.features[name] for name in names], axis=1)
+            groups.append((features, target, one.share))
     return groups
 
 
@@ -142,7 +154,7 @@ def refuse(asked: list[Asked], weights: dict[str, float]) -> None:
         object.__setattr__(one.retrieved, "score", np.asarray(score, np.float32))
 
 
-def ranking_group(one: Asked) -> tuple[np.ndarray, np.ndarray] | None:
+def ranking_group(one: Asked) -> Group | None:
     """Return features and targets of the candidates of a question: 1 for the gold words, less the more stands around them."""
     ranker = one.pipeline._ranker
     chosen = set(one.retrieved.ranking[: ranking.READ_PASSAGES]) | set(one.gold_passages[:1])
@@ -158,7 +170,7 @@ def ranking_group(one: Asked) -> tuple[np.ndarray, np.ndarray] | None:
     )
     if not target.any():
         return None
-    return ranker.features(one.retrieved, at), target
+    return ranker.features(one.retrieved, at), target, one.share
 
 
 def cross_validated(groups: list[Any], folds: list[int], fit: Any, judge: Any) -> list[Any]:
@@ -171,14 +183,14 @@ def cross_validated(groups: list[Any], folds: list[int], fit: Any, judge: Any) -
     return results
 
 
-def top_is_good(group: tuple[np.ndarray, np.ndarray], weights: dict[str, float]) -> float:
-    features, target = group
+def top_is_good(group: Group, weights: dict[str, float]) -> float:
+    features, target, _ = group
     return float(target[int(np.argmax(features @ np.asarray(list(weights.values()))))] > 0)
 
 
 def main() -> int:
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    cli.add_argument("--labelled", type=Path, default=ROOT / "evals/labelled")
+    cli.add_argument("--labelled", type=Path, default=ROOT / "evals/labelled/fitting")
     cli.add_argument(
         "--train",
         type=Path,
@@ -210,7 +222,7 @@ def main() -> int:
             for path in sorted(args.labelled.glob("*.jsonl"))
         },
         "general": "CMRC 2018 dev and trial, DRCD dev (CC BY-SA): the text weights only",
-        "cross_validated": report,
+        "cross_validated": {**weights["provenance"]["cross_validated"], **report},
     }
     if not args.dry_run:
         WEIGHTS.write_text(json.dumps(weights, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -223,7 +235,9 @@ def general(train: Path, folder: Path, encoder: SentenceTransformerEncoder) -> l
     for name in ("cmrc_dev", "drcd_dev"):
         if not (train / f"{name}.json").is_file():
             continue
-        paragraphs = read_squad(train / f"{name}.json")[:PARAGRAPHS]
+        paragraphs = read_squad(train / f"{name}.json")[
+            -PARAGRAPHS:
+        ]  # none that the token projection was trained on
         asked += ask_corpus(paragraphs, paragraphs, folder / name, encoder)
         asked += ask_corpus(paragraphs[1::2], paragraphs[::2], folder / f"{name}-without", encoder)
     return asked
@@ -320,7 +334,7 @@ def mixed_like_users(asked: list[Asked]) -> np.ndarray:
         "answerable" if one.labelled.answerable else "near" if one.labelled.near_miss else "off"
         for one in asked
     ]
-    base = np.asarray([0.3 if one.labelled.source else 1.0 for one in asked])
+    base = np.asarray([one.share for one in asked])
     totals = {
         kind: sum(weight for own, weight in zip(kinds, base, strict=True) if own == kind) for kind in shares
     }

@@ -19,7 +19,7 @@ from dawu_qa.retrieval.fusion import Retrieved
 
 FEATURES = (
     "bias", "fact_cosine", "fact_gap", "fact_margin", "top_fact", "question_gap", "question_cosine", "term_gap", "term_score", "no_questions",
-    "sentence_cosine", "background_cosine", "background_gap", "clause_late", "passage_late", "weakest_token", "weak_tokens",
+    "sentence_cosine", "background_cosine", "background_gap", "clause_late", "clause_projected", "passage_late", "weakest_token", "weak_tokens",
     "coverage_text", "coverage_expanded", "unsupported_passage", "unsupported_corpus",
     "foreign_year", "foreign_name", "foreign_number", "unread_latin", "kind_missing", "kind_untold",
     "echo", "asked_value", "cue_share", *(f"cue_{name}" for name in CUES), *(f"lone_{name}" for name in CUES),
@@ -113,7 +113,7 @@ class Answerability:
 
     def _near_text(self, retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
         """Say how near the text comes to the question, against questions that no corpus is about."""
-        units, late = retrieved.units, retrieved.clause_maxima
+        units, late, projected = retrieved.units, retrieved.tokens.clause_maxima, retrieved.projected
         background = float(units["background"].max()) if "background" in units else 0.85
         nearest = max(float(units[grain].max()) for grain in ("sentences", "questions") if grain in units)
         by_token = late[:, self._clause_passages == ranked.candidates[0].passage].max(axis=1)
@@ -122,6 +122,7 @@ class Answerability:
             "background_cosine": (background - 0.85) * 10,
             "background_gap": (nearest - background) * 10,
             "clause_late": (float(late.mean(axis=0).max()) - 0.85) * 10,
+            "clause_projected": (float((projected.weights @ projected.clause_maxima).max()) + 0.2) * 10,
             "passage_late": (float(by_token.mean()) - 0.85) * 10,
             "weakest_token": (float(by_token.min()) - 0.8) * 10,
             "weak_tokens": float((by_token < 0.84).mean()),

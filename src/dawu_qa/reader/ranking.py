@@ -33,11 +33,11 @@ _NUMERIC = frozenset(
 _LEFT_TOKENS, _RIGHT_TOKENS = 6, 5
 
 FEATURES = (
-    "passage", "clause_late", "sentence_late", "clause_dense", "sentence_dense",
+    "passage", "clause_late", "sentence_late", "clause_projected", "sentence_projected", "clause_dense", "sentence_dense",
     "fact_dense", "fact_terms", "fact_mean", "fact_mean_gap", "fact_mean_share", "no_fact", "sentence_fact",
     "kind_first", "kind_other", "kind_clash", "kind_untold",
     "number_missing",
-    "window_late", "left_late", "right_late", "asked_unit", "asked_noun",
+    "window_late", "left_late", "right_late", "window_projected", "left_projected", "right_projected", "asked_unit", "asked_noun",
     "left_overlap", "right_overlap", "inside_overlap", "asked_value", "echo", "length",
     "left_two", "left_four", "right_two", "right_four", "title", "title_how", "long_how", "cue_match",
     *(f"is_{kind}" for kind in KINDS),
@@ -104,10 +104,14 @@ class Ranker:
         kinds = expected_kinds(query.asked)
         columns: dict[str, Any] = {}
         columns["passage"] = (retrieved.score - retrieved.score.max())[self._passage[at]]
-        clause_late = retrieved.clause_maxima.mean(axis=0)
-        sentence_late = _sentence_late(retrieved.clause_maxima, self._clause_sentence)
-        columns["clause_late"] = _centred(clause_late[self._clause[at]])
-        columns["sentence_late"] = _centred(sentence_late[self._sentence[at]])
+        for name, match in (("late", retrieved.tokens), ("projected", retrieved.projected)):
+            clause = match.weights @ match.clause_maxima
+            sentence = match.weights @ _sentence_maxima(match.clause_maxima, self._clause_sentence)
+            columns[f"clause_{name}"] = _centred(clause[self._clause[at]])
+            columns[f"sentence_{name}"] = _centred(sentence[self._sentence[at]])
+            for side, windows in self._windows.items():
+                window = match.weights @ _window_maxima(match.similarities, windows[at])
+                columns[f"{side}_{name}"] = _centred(window)
         columns["clause_dense"] = _centred(retrieved.units["clauses"][self._clause[at]])
         columns["sentence_dense"] = _centred(retrieved.units["sentences"][self._sentence[at]])
         columns |= self._fact_features(retrieved, at)
@@ -120,8 +124,6 @@ class Ranker:
         columns["kind_untold"] = [not kinds and name in {"clause", "sentence"} for name in kind]
         numeric = bool(kinds) and kinds[0] in _NUMERIC
         columns["number_missing"] = numeric & ~self._has_number[at]
-        for name, windows in self._windows.items():
-            columns[name] = _centred(_window_late(retrieved.similarities, windows[at]))
         units, noun = asked_unit(query.asked), frozenset(_pairs(asked_noun(query.asked)))
         columns["asked_unit"] = [bool(units) and self.candidates[row].unit in units for row in at]
         columns["asked_noun"] = [
@@ -246,10 +248,10 @@ def _clause_sentences(catalogue: Catalogue) -> np.ndarray[Any, np.dtype[np.intp]
     return np.asarray(found, np.intp)
 
 
-def _sentence_late(maxima: FloatArray, clause_sentence: np.ndarray[Any, Any]) -> FloatArray:
-    """Return the late interaction of each sentence."""
+def _sentence_maxima(maxima: FloatArray, clause_sentence: np.ndarray[Any, Any]) -> FloatArray:
+    """Return the best cosine of each query token in each sentence."""
     starts = np.searchsorted(clause_sentence, np.arange(int(clause_sentence.max()) + 1))
-    return np.asarray(np.maximum.reduceat(maxima, starts, axis=1).mean(axis=0))
+    return np.asarray(np.maximum.reduceat(maxima, starts, axis=1))
 
 
 def _windows(candidates: tuple[Candidate, ...], index: Index) -> dict[str, np.ndarray[Any, Any]]:
@@ -272,15 +274,15 @@ def _windows(candidates: tuple[Candidate, ...], index: Index) -> dict[str, np.nd
         around.append((before, behind))
         left.append((before, max(begin, before + 1)))
         right.append((min(stop, behind - 1), behind))
-    return {"window_late": np.asarray(around), "left_late": np.asarray(left), "right_late": np.asarray(right)}
+    return {"window": np.asarray(around), "left": np.asarray(left), "right": np.asarray(right)}
 
 
-def _window_late(similarities: FloatArray, windows: np.ndarray[Any, Any]) -> FloatArray:
-    """Return the late interaction of each window: the mean over the query's tokens of the best cosine in it."""
+def _window_maxima(similarities: FloatArray, windows: np.ndarray[Any, Any]) -> FloatArray:
+    """Return the best cosine of each query token in each window."""
     padded = np.concatenate(
         [similarities, similarities[:, -1:]], axis=1
     )  # a window may end behind the last token
-    return np.asarray(np.maximum.reduceat(padded, windows.ravel(), axis=1)[:, ::2].mean(axis=0))
+    return np.asarray(np.maximum.reduceat(padded, windows.ravel(), axis=1)[:, ::2])
 
 
 def _centred(values: FloatArray) -> FloatArray:

@@ -9,8 +9,16 @@ import numpy as np
 
 from dawu_qa.index.storage import Index
 from dawu_qa.retrieval.facts import FactMatcher, FactScores
+from dawu_qa.retrieval.projection import no_projection, trained_projection
 from dawu_qa.retrieval.query import Query
-from dawu_qa.retrieval.retrievers import Dense, LateInteraction, Lexical, best_by_group, lexical_scores
+from dawu_qa.retrieval.retrievers import (
+    Dense,
+    LateInteraction,
+    Lexical,
+    TokenMatch,
+    best_by_group,
+    lexical_scores,
+)
 from dawu_qa.types import FloatArray
 
 #: What the passage of the question before is worth to a follow-up, in standard deviations of the fused score.
@@ -23,8 +31,8 @@ class Retrieved:
 
     `features` maps a retriever to its standardised scores, shape (passages,), times the gate that says how much it
     knows of the query. `score` is their weighted sum. The rest is what the reader goes on from: unit scores
-    by grain, BM25 scores of all questions (the unanswerable ones last), how near each fact is, the cosines of the
-    query's tokens and those of the corpus, and their maxima in each clause.
+    by grain, BM25 scores of all questions (the unanswerable ones last), how near each fact is, how the query's
+    tokens match those of the corpus as the encoder gives them (`tokens`) and as they are projected (`projected`).
     """
 
     query: Query
@@ -33,8 +41,8 @@ class Retrieved:
     units: dict[str, FloatArray]
     question_terms: FloatArray
     facts: FactScores
-    similarities: FloatArray
-    clause_maxima: FloatArray
+    tokens: TokenMatch
+    projected: TokenMatch
     coverage: dict[str, float]
 
     @property
@@ -73,7 +81,11 @@ class Fusion:
             for name in ("text", "expanded", "pinyin")
         }
         self._question_terms = index.lexical.get("questions")
-        self._late = LateInteraction(index)
+        dim = index.vectors.tokens.shape[1]
+        self._late = {
+            "late_interaction": LateInteraction("late_interaction", index, no_projection(dim)),
+            "projected": LateInteraction("projected", index, trained_projection(index.manifest.encoder, dim)),
+        }
         self._facts = FactMatcher(index)
         self._fact_passages = np.asarray(catalogue.fact_passages, np.intp)
         self._weights = weights
@@ -82,8 +94,7 @@ class Fusion:
         """Score all passages for a query; those that the conversation was about have a little more."""
         units = {grain: dense.unit_scores(query) for grain, dense in self._dense.items()}
         units |= {grain: dense.unit_scores(query) for grain, dense in self._declining.items()}
-        similarities = self._late.similarities(query)
-        maxima = self._late.clause_maxima(similarities)
+        matches = {name: late.match(query) for name, late in self._late.items()}
         question_terms = (
             lexical_scores(self._question_terms, query.terms)
             if self._question_terms
@@ -96,7 +107,7 @@ class Fusion:
         raw |= {grain: dense.by_passage(units[grain]) for grain, dense in self._dense.items()}
         facts = self._facts.scores(query)
         raw["facts"] = best_by_group(facts.facts, self._fact_passages, self._passages)
-        raw["late_interaction"] = self._late.passage_scores(maxima)
+        raw |= {name: late.by_passage(matches[name]) for name, late in self._late.items()}
         raw |= {name: lexical.scores(query) for name, lexical in self._lexical.items()}
         raw["question_terms"] = best_by_group(
             question_terms[: len(self._question_passages)], self._question_passages, self._passages
@@ -116,8 +127,8 @@ class Fusion:
             units,
             question_terms,
             facts,
-            similarities,
-            maxima,
+            matches["late_interaction"],
+            matches["projected"],
             coverage,
         )
 

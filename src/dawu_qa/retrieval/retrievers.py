@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 
 from dawu_qa.index.storage import Index
+from dawu_qa.retrieval.projection import TokenProjection
 from dawu_qa.retrieval.query import Query
 from dawu_qa.types import FloatArray
 
@@ -70,44 +73,53 @@ class Lexical:
         return sum(term in self._bm25.vocab_dict for term in terms) / max(len(terms), 1)
 
 
-class LateInteraction:
-    """The mean, over the query's tokens, of the best cosine among a clause's, sentence's or passage's tokens.
+@dataclass(frozen=True, slots=True)
+class TokenMatch:
+    """How the tokens of a query match those of the corpus.
 
-    Source: Khattab and Zaharia 2020 (ColBERT), with the mean for the sum, and untrained.
+    `weights`, shape (query tokens,), say how much each counts and sum to 1; `similarities`, shape (query tokens,
+    tokens), are cosines; `clause_maxima`, shape (query tokens, clauses), the best of each clause.
     """
 
-    name = "late_interaction"
+    weights: FloatArray
+    similarities: FloatArray
+    clause_maxima: FloatArray
 
-    def __init__(self, index: Index) -> None:
+
+class LateInteraction:
+    """The weighted mean, over the query's tokens, of the best cosine among a clause's, sentence's or passage's tokens.
+
+    Source: Khattab and Zaharia 2020 (ColBERT), with a weighted mean for the sum, over a frozen encoder.
+    """
+
+    def __init__(self, name: str, index: Index, projection: TokenProjection) -> None:
         catalogue = index.catalogue
-        import torch
-
-        self._tokens = torch.from_numpy(np.asarray(index.vectors.tokens, np.float32))
+        self.name = name
+        self._projection = projection
+        self._tokens = projection.passage_tokens(
+            torch.from_numpy(np.asarray(index.vectors.tokens, np.float32))
+        )
         self._starts = index.vectors.clause_starts[:-1]
         self._clause_passages = np.asarray([unit.passage for unit in catalogue.clauses], np.intp)
         self._passages = len(catalogue.passages)
 
-    def similarities(self, query: Query) -> FloatArray:
-        """Return the cosine of each query token and each token of the corpus, shape (query tokens, tokens).
+    def match(self, query: Query) -> TokenMatch:
+        """Compare all tokens of a query with all of the corpus.
 
         The product is torch's: threads of a second BLAS, spinning beside those of torch, slow the encoder tenfold.
         """
-        import torch
-
-        return np.asarray(torch.matmul(torch.from_numpy(query.tokens), self._tokens.T).numpy())
-
-    def clause_maxima(self, similarities: FloatArray) -> FloatArray:
-        """Return the best cosine of each query token in each clause, shape (query tokens, clauses)."""
-        return np.asarray(np.maximum.reduceat(similarities, self._starts, axis=1))
+        similarities = torch.matmul(self._projection.query_tokens(query.tokens), self._tokens.T).numpy()
+        maxima = np.maximum.reduceat(similarities, self._starts, axis=1)
+        return TokenMatch(self._projection.query_weights(query.tokens), similarities, maxima)
 
     def scores(self, query: Query) -> FloatArray:
-        """Return the mean over the query's tokens of the best cosine in each passage."""
-        return self.passage_scores(self.clause_maxima(self.similarities(query)))
+        """Return the weighted mean over the query's tokens of the best cosine in each passage."""
+        return self.by_passage(self.match(query))
 
-    def passage_scores(self, maxima: FloatArray) -> FloatArray:
-        """Return the passages' scores from what `clause_maxima` gives."""
+    def by_passage(self, match: TokenMatch) -> FloatArray:
+        """Return the passages' scores from what `match` gives."""
         starts = np.searchsorted(self._clause_passages, np.arange(self._passages))
-        return np.asarray(np.maximum.reduceat(maxima, starts, axis=1).mean(axis=0))
+        return np.asarray(match.weights @ np.maximum.reduceat(match.clause_maxima, starts, axis=1))
 
 
 def lexical_scores(bm25: Any, terms: Sequence[str]) -> FloatArray:
