@@ -329,7 +329,7 @@ def test_a_folder_that_may_not_be_written_keeps_the_old_index(
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage.tempfile, "mkdtemp", refused)
+        patch.setattr(Path, "mkdir", refused)
         with pytest.raises(IndexWriteError, match=r"Permission denied.*writable"):
             build_index(small_corpus, index_dir, encoder=hash_encoder)
     storage.load(index_dir)
@@ -361,3 +361,11 @@ def test_a_build_of_the_same_corpus_is_the_same_in_every_process(index_dir, smal
         again = [sys.executable, "-c", script, str(small_corpus), str(tmp_path / seed)]
         subprocess.run(again, env=environment, check=True)
         assert storage.read_manifest(tmp_path / seed)[0] == storage.read_manifest(index_dir)[0]
+
+
+def test_who_may_read_the_index_folder_may_read_its_files(index_dir):
+    folder = generation(index_dir)
+    assert folder.stat().st_mode == index_dir.stat().st_mode
+    assert {path.stat().st_mode for path in folder.iterdir() if path.is_file()} == {
+        (index_dir / "CURRENT").stat().st_mode
+    }

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
-from itertools import count
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -25,6 +24,8 @@ _CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _NEW_USER, _NEW_MOUNTS = 0x10000000, 0x00020000
 _PAGE = 4096
+#: More operations or pages than a build needs: each of these ends with the first that is through.
+_EVERY = range(10_000)
 
 
 def kills_at_random(bench, tally, cases, seed=0):
@@ -246,9 +247,9 @@ def _mixed(index):
 def main(tally, cases):
     with Bench.set_up() as bench:
         kills_at_random(bench, tally, cases)
-        stops_at_every_operation(bench, tally, count())
-        unpacking_stops_at_every_operation(bench.folder, tally, count())
-        no_room(bench, tally, count())
+        stops_at_every_operation(bench, tally, _EVERY)
+        unpacking_stops_at_every_operation(bench.folder, tally, _EVERY)
+        no_room(bench, tally, _EVERY)
         not_a_folder(bench, tally)
         corpus_changes(bench, tally, cases)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -97,7 +97,8 @@ def writing(index_dir: Path) -> Iterator[Path]:
         index_dir.mkdir(parents=True, exist_ok=True)
         with FileLock(index_dir / _LOCK, timeout=0):
             _clear(index_dir, keep=_current(index_dir))
-            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=index_dir))
+            folder = index_dir / f"{_PREFIX}{secrets.token_hex(4)}"
+            folder.mkdir()  # with the rights of the index folder, so that who may read that may read this
             try:
                 yield folder
                 pointer = index_dir / f"{_CURRENT}.new"
