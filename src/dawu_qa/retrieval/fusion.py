@@ -112,7 +112,8 @@ class Fusion:
         raw["question_terms"] = best_by_group(
             question_terms[: len(self._question_passages)], self._question_passages, self._passages
         )
-        gates = {**coverage, "question_terms": coverage["expanded"]}
+        gates = {name: share**2 for name, share in coverage.items()}
+        gates["question_terms"] = gates["expanded"]
         features = {name: standardise(scores) * gates.get(name, 1.0) for name, scores in raw.items()}
         score = sum(
             (self._weights.get(name, 0.0) * feature for name, feature in features.items()),
