@@ -362,6 +362,34 @@ def check_questions(source: Path, *, as_json: bool) -> None:
         )
 
 
+@questions.command("draft")
+@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--endpoint", required=True, help="Base URL of an OpenAI-compatible service; SOURCE is sent there."
+)
+@click.option("--model", required=True, help="Name of the model there.")
+@_json_option
+def draft_command(source: Path, endpoint: str, model: str, *, as_json: bool) -> None:
+    """Draft the questions beside SOURCE for an editor to read, by a model behind ENDPOINT.
+
+    Its key is taken from OPENAI_API_KEY. Needs the extra dawu-qa[draft].
+    """
+    from dawu_qa.drafting import draft_questions
+
+    def show(done: int, total: int) -> None:
+        click.echo(f"\r{done} of {total} passages", err=True, nl=done == total)
+
+    draft = draft_questions(source, endpoint=endpoint, model=model, progress=show)
+    if as_json:
+        _print_json(asdict(draft))
+        return
+    click.echo(
+        f"{draft.path}: {draft.facts} facts, {draft.unanswerable} unanswerable questions; "
+        f"{draft.dropped} facts dropped that do not stand in the source"
+    )
+    click.echo("read it, mend it, and rename it to NAME.questions.jsonl")
+
+
 def _print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=1))
 

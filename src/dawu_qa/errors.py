@@ -49,3 +49,7 @@ class ModelLoadError(DawuQAError):
 
 class ServeError(DawuQAError):
     """The chat page cannot be opened."""
+
+
+class DraftError(DawuQAError):
+    """Questions cannot be drafted."""
