@@ -292,7 +292,9 @@ def evaluate_command(
     pipeline = open_corpus(paragraphs) if paragraphs else open_pipeline(index_dir, progress=True)
     report = evaluate(pipeline, asked)
     if save:
-        click.echo(f"saved {save_report(report, pipeline, save)}", err=True)
+        squad = [path.stem for path in (*questions, translation) if path and path.suffix == ".json"]
+        path = save_report(report, "-".join((*squad, pipeline.kind)), save)
+        click.echo(f"saved {path}", err=True)
     if as_json:
         _print_json(report.as_json())
         return

@@ -87,8 +87,8 @@ def evaluate(pipeline: QAPipeline, labelled: Sequence[Labelled]) -> Report:
     )
 
 
-def save_report(report: Report, pipeline: QAPipeline, folder: Path) -> Path:
-    """Write a report to a folder, named by the kind of index and the commit; return its path."""
+def save_report(report: Report, name: str, folder: Path) -> Path:
+    """Write a report to a folder, named by what was measured and the commit; return its path."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607
         capture_output=True,
@@ -97,7 +97,7 @@ def save_report(report: Report, pipeline: QAPipeline, folder: Path) -> Path:
         cwd=Path(__file__).parent,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{pipeline.kind.replace('_', '-')}-{commit.stdout.strip() or 'unversioned'}.json"
+    path = folder / f"{name.replace('_', '-')}-{commit.stdout.strip() or 'unversioned'}.json"
     path.write_text(json.dumps(report.as_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return path
 
