@@ -24,7 +24,7 @@ def test_builds_killed_at_random_leave_a_whole_index(bench, tally):
 
 
 def test_builds_stopped_at_file_operations_leave_a_whole_index(bench, tally):
-    crash.stops_at_every_operation(bench, tally, range(0, 60, 20))
+    crash.stops_at_every_operation(bench, tally, range(0, 300, 70))
 
 
 def test_a_full_or_read_only_disk_is_refused(bench, tally):

@@ -1,6 +1,7 @@
 """Builds that are killed, fail or have no room: the old or the new index is whole, and nothing is left behind."""
 
 import ctypes
+import io
 import os
 import random
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import numpy as np
 import pytest
 
 import tiny_model
@@ -21,6 +23,7 @@ from dawu_qa.default_model import model_folder
 from torture.common import WORKERS, Bench, Tally, answers, build, run
 
 _CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.chmod", "fcntl.flock"}
+_FILLS, _FILES = {"write", "tofile"}, (io.IOBase, np.ndarray)
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _NEW_USER, _NEW_MOUNTS = 0x10000000, 0x00020000
 _PAGE = 4096
@@ -119,14 +122,23 @@ def _unpack_stopped(at, folder, content):
 
 
 def _at_operation(at, stop):
-    """Stop this process before it changes a file for the time after `at` times."""
+    """Stop this process before it changes a folder or a file for the time after `at` times."""
     left = iter(range(at))
 
-    def watch(event, args):
-        if (event in _CHANGES or (event == "open" and args[2] & _WRITES)) and next(left, None) is None:
+    def pass_one():
+        if next(left, None) is None:
             stop()
 
+    def watch(event, args):
+        if event in _CHANGES or (event == "open" and args[2] & _WRITES):
+            pass_one()
+
+    def watch_calls(_frame, event, call):
+        if event == "c_call" and call.__name__ in _FILLS and isinstance(call.__self__, _FILES):
+            pass_one()
+
     sys.addaudithook(watch)
+    sys.setprofile(watch_calls)
 
 
 def _die():
