@@ -55,12 +55,14 @@ class Report:
 
 def evaluate(pipeline: QAPipeline, labelled: Sequence[Labelled]) -> Report:
     """Ask every labelled question and report how it went."""
-    outcomes, readings = [], []
+    outcomes: list[Outcome] = []
+    hits: dict[str, list[bool]] = {}
     for one in labelled:
         explained = pipeline.explain(one.question, history=one.context)
         outcomes.append(judge(one, explained.answer))
         if one.answerable and not one.need_all and explained.readings:
-            readings.append((one, explained.readings[0]))
+            for name, hit in ablation(pipeline, one, explained.readings[0]).items():
+                hits.setdefault(name, []).append(hit)
     picks: dict[str, list[bool]] = {
         "correct": [one.correct for one in outcomes],
         "passage@1": [one.passage for one in outcomes if one.passage is not None],
@@ -80,7 +82,7 @@ def evaluate(pipeline: QAPipeline, labelled: Sequence[Labelled]) -> Report:
         len(outcomes),
         {name: interval(values) for name, values in picks.items() if values},
         {style: _share([one.correct for one in outcomes if one.style == style]) for style in styles},
-        ablation(pipeline, readings),
+        {name: round(float(np.mean(values)), 3) for name, values in hits.items()},
         bins,
         error,
         [one for one in outcomes if not one.correct],
@@ -149,19 +151,15 @@ def _short_found(labelled: Labelled, text: str) -> bool:
     )
 
 
-def ablation(pipeline: QAPipeline, readings: Sequence[tuple[Labelled, Reading]]) -> dict[str, float]:
-    """Return passage@1 of each retriever alone, of the fusion without it, and of the whole fusion."""
-    passages, weights = pipeline.catalogue.passages, pipeline.fusion_weights
-    hits: dict[str, list[bool]] = {}
-    for labelled, reading in readings:
-        good = {at for at, passage in enumerate(passages) if labelled.is_found_in(passage)}
-        retrieved = reading.retrieved
-        hits.setdefault("fused", []).append(retrieved.ranking[0] in good)
-        for name, feature in retrieved.features.items():
-            hits.setdefault(f"{name} alone", []).append(int(np.argmax(feature)) in good)
-            rest = retrieved.score - weights.get(name, 0.0) * feature
-            hits.setdefault(f"without {name}", []).append(int(np.argmax(rest)) in good)
-    return {name: round(float(np.mean(values)), 3) for name, values in hits.items()}
+def ablation(pipeline: QAPipeline, labelled: Labelled, reading: Reading) -> dict[str, bool]:
+    """Tell whether each retriever alone, the fusion without it, and the whole fusion put a right passage first."""
+    weights, retrieved = pipeline.fusion_weights, reading.retrieved
+    good = {at for at, passage in enumerate(pipeline.catalogue.passages) if labelled.is_found_in(passage)}
+    hits = {"fused": retrieved.ranking[0] in good}
+    for name, feature in retrieved.features.items():
+        hits[f"{name} alone"] = int(np.argmax(feature)) in good
+        hits[f"without {name}"] = int(np.argmax(retrieved.score - weights.get(name, 0.0) * feature)) in good
+    return hits
 
 
 def interval(values: Sequence[bool], *, samples: int = 1000) -> tuple[float, float, float]:

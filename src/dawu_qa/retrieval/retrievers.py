@@ -15,8 +15,6 @@ from dawu_qa.retrieval.query import Query
 from dawu_qa.types import FloatArray
 
 _CANDIDATE_K = 2048
-#: Beyond this many passages only the best of the other retrievers are looked at token by token.
-LATE_INTERACTION_LIMIT = 400
 
 
 class Retriever(Protocol):
