@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 DEV_STAMP := .venv/.installed-dev
 
-.PHONY: run test check bench screenshots clean
+.PHONY: run test check bench torture screenshots clean
 
 run: $(STAMP)
 	$(BIN)/python app.py
@@ -21,6 +21,11 @@ check: $(DEV_STAMP)
 
 bench: $(DEV_STAMP)
 	$(BIN)/python evals/bench.py
+
+torture: $(DEV_STAMP)
+	$(BIN)/python tests/torture/crash.py
+	$(BIN)/python tests/torture/damage.py
+	$(BIN)/python tests/torture/together.py
 
 screenshots: $(DEV_STAMP)
 	$(BIN)/python tests/screenshots.py docs
