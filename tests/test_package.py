@@ -14,7 +14,7 @@ LAYERS = (
     {"index"},
     {"retrieval"},
     {"reader"},
-    {"conversation", "figure_table"},
+    {"conversation", "figure_table", "drafting"},
     {"pipeline", "feedback"},
     {"evaluation", "terminal"},
     {"web"},

@@ -15,7 +15,7 @@ import click
 
 from dawu_qa.__about__ import __version__
 from dawu_qa.errors import DawuQAError
-from dawu_qa.terminal import print_answer, stages
+from dawu_qa.terminal import print_answer, print_report, stages
 
 _index_option = click.option(
     "--index",
@@ -298,18 +298,7 @@ def evaluate_command(
     if as_json:
         _print_json(report.as_json())
         return
-    for name, (rate, low, high) in report.figures.items():
-        click.echo(f"{name:22s} {rate:.3f}  [{low:.3f}, {high:.3f}]")
-    click.echo(f"{'calibration error':22s} {report.calibration_error:.3f}")
-    for title, rows in (
-        ("style", {name: f"{rate:.3f} ({count})" for name, (rate, count) in report.styles.items()}),
-        ("passage@1", report.ablation),
-    ):
-        click.echo(title)
-        for name, value in rows.items():
-            click.echo(f"  {name:28s} {value}")
-    for outcome in report.errors:
-        click.echo(f"{outcome.id} [{outcome.style}] {outcome.question} -> {outcome.text or 'declined'}")
+    print_report(report)
 
 
 @cli.command()

@@ -1,4 +1,4 @@
-"""How answers look on a terminal, and what each stage made of them as plain values."""
+"""How answers and reports look on a terminal, and what each stage made of an answer as plain values."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from dawu_qa.evaluation import Report
     from dawu_qa.pipeline import Explanation
     from dawu_qa.types import Answer, Span
 
@@ -95,3 +96,19 @@ def stages(explained: Explanation) -> dict[str, Any]:
         "thresholds": asdict(explained.thresholds),
         "band": explained.answer.band,
     }
+
+
+def print_report(report: Report) -> None:
+    """Print the figures of a run, by style and by retriever, and what went wrong."""
+    for name, (rate, low, high) in report.figures.items():
+        click.echo(f"{name:22s} {rate:.3f}  [{low:.3f}, {high:.3f}]")
+    click.echo(f"{'calibration error':22s} {report.calibration_error:.3f}")
+    for title, rows in (
+        ("style", {name: f"{rate:.3f} ({count})" for name, (rate, count) in report.styles.items()}),
+        ("passage@1", report.ablation),
+    ):
+        click.echo(title)
+        for name, value in rows.items():
+            click.echo(f"  {name:28s} {value}")
+    for outcome in report.errors:
+        click.echo(f"{outcome.id} [{outcome.style}] {outcome.question} -> {outcome.text or 'declined'}")
