@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from dawu_qa.config import QUESTION_LIMIT
 from dawu_qa.folding import fold
 from dawu_qa.quantities import amounts
 from dawu_qa.reader.questions import asking_words, expected_kinds
@@ -29,6 +30,8 @@ _CONTRASTED = re.compile(r"^(?:那|而|又|,)")
 #: What a question counts, behind 多少个: a follow-up puts its own topic in that place.
 _COUNTED = re.compile(r"((?:多少|几)[个名位户家次项所座])[\u4e00-\u9fff]{2,}$")
 _LEAST_QUESTION = 7
+#: A question that asks for more things than this is read as one: each part costs a search.
+_MOST_PARTS = 8
 _BARE_TOPIC = re.compile(
     r"^(?:那么?|and|what about|how about|那)?\s*[,，]?\s*(?P<topic>.{1,20}?)(?:方面|这块)?\s*(?:呢|呀|嘛)?[?？]*$",
     re.I,
@@ -61,7 +64,7 @@ def parts(question: str) -> list[str]:
         return [f"{match['frame']}{match[name]}{match['asked']}" for name in ("first", "second")]
     pieces = [piece.strip() for piece in _BREAK.split(folded) if piece and piece.strip()]
     asking = [bool(asking_words(piece)) for piece in pieces]
-    if sum(asking) < 2:
+    if not 2 <= sum(asking) <= _MOST_PARTS:
         return [question]
     found, lead, topic = [], "", ""
     for piece, asks in zip(pieces, asking, strict=True):
@@ -83,10 +86,11 @@ def depends_on_history(question: str) -> bool:
 def restate(question: str, previous: str) -> str:
     """Return a question with what it takes over from the one before.
 
-    A bare topic ("那教育呢?") is asked for what the former asked for; anything else is asked about its subject.
+    A bare topic ("那教育呢?") is asked for what the former asked for; anything else is asked about its subject. Of a
+    long one before, the end is kept: it was asked last.
     """
     topic = _BARE_TOPIC.match(fold(question))
     words = asking_words(fold(previous))
     if topic and words and not asking_words(fold(question)) and not expected_kinds(fold(question)):
         return topic["topic"] + _COUNTED.sub(r"\1", words)
-    return f"{previous.rstrip('?？。 ')},{question}"
+    return f"{previous[-QUESTION_LIMIT:].rstrip('?？。 ')},{question}"

@@ -61,7 +61,7 @@ class Mender:
         spelled = [(word, split_pinyin(word.lower())) for word in _LATIN_WORD.findall(typed)]
         out, at, found = [], 0, False
         while at < len(spelled):
-            for stop in range(len(spelled), at, -1):
+            for stop in range(min(len(spelled), at + _LONGEST), at, -1):
                 sounds = [sound for _, syllables in spelled[at:stop] for sound in syllables]
                 if all(syllables for _, syllables in spelled[at:stop]) and (
                     read := self._read_sounds(sounds, whole=stop - at > 1)
