@@ -89,8 +89,9 @@ def restate(question: str, previous: str) -> str:
     A bare topic ("那教育呢?") is asked for what the former asked for; anything else is asked about its subject. Of a
     long one before, the end is kept: it was asked last.
     """
+    previous = previous[-QUESTION_LIMIT:]
     topic = _BARE_TOPIC.match(fold(question))
     words = asking_words(fold(previous))
     if topic and words and not asking_words(fold(question)) and not expected_kinds(fold(question)):
         return topic["topic"] + _COUNTED.sub(r"\1", words)
-    return f"{previous[-QUESTION_LIMIT:].rstrip('?？。 ')},{question}"
+    return f"{previous.rstrip('?？。 ')},{question}"
