@@ -152,9 +152,12 @@ def test_characters_of_every_category_are_taken(pipeline, category):
 
 @pytest.mark.parametrize("question", LONG, ids=range(len(LONG)))
 def test_no_question_within_the_limit_takes_long(pipeline, question):
-    asked(
-        pipeline, "那" + question[1:], [question]
-    )  # what was asked before is read like a question by itself
+    asked(pipeline, question)
+
+
+def test_a_long_history_of_long_questions_does_not_take_long(pipeline):
+    history = [question.ljust(LIMIT, "那") for question in LONG[:8]]
+    asked(pipeline, "那" + "饮" * (LIMIT - 1), history)
 
 
 @pytest.mark.parametrize("question", [*MARKUP, *(f"开放多少天?{text}" for text in MARKUP)])
