@@ -12,12 +12,19 @@ from array import array
 from bisect import bisect, bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dawu_qa.corpus.decode import decode, printable, read_bytes
 from dawu_qa.errors import CorpusError
 from dawu_qa.types import Document, Passage, Span
+
+#: How many characters quotes are looked up by, and what spreads their numbers.
+_RUN, _MULTIPLIER = 4, np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,28 +97,56 @@ def locate(text: str, quote: str, start: int = 0, end: int | None = None) -> tup
     at = text.find(quote, start, stop)
     if at >= 0:
         return at, at + len(quote)
-    return next(_Bare.of(text, start, stop).places(quote), None)
+    return next(_Bare(text, start, stop).places(quote), None)
 
 
-@dataclass(frozen=True, slots=True)
+class _Finder:
+    """Finds quotes in a text by the rarest of their runs of characters, so that many quotes take no longer than one."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        runs = _runs(text)
+        self._order = np.argsort(runs, kind="stable")
+        self._runs = runs[self._order]
+
+    def places(self, quote: str) -> Iterator[int]:
+        """Yield where a quote begins, in order."""
+        if len(quote) < _RUN:
+            found = self.text.find(quote) if quote else -1
+            while found >= 0:
+                yield found
+                found = self.text.find(quote, found + 1)
+            return
+        runs = _runs(quote)
+        left, right = (np.searchsorted(self._runs, runs, side) for side in ("left", "right"))
+        rarest = int((right - left).argmin())
+        for place in map(int, self._order[left[rarest] : right[rarest]]):
+            if place >= rarest and self.text.startswith(quote, place - rarest):
+                yield place - rarest
+
+
+def _runs(text: str) -> NDArray[np.uint64]:
+    """Return a number for the run of characters that begins at each place; different runs may share one."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    count = max(len(codes) - _RUN + 1, 0)
+    runs = np.zeros(count, np.uint64)
+    for at in range(_RUN):
+        runs = runs * _MULTIPLIER + codes[at : at + count]
+    return runs
+
+
 class _Bare:
-    """A text without its white space, and where each of its characters stands."""
+    """A stretch of a text without its white space, and where each of its characters stands."""
 
-    text: str
-    at: Sequence[int]
-
-    @classmethod
-    def of(cls, text: str, start: int, stop: int) -> _Bare:
-        at = array("q", (place for place in range(start, stop) if not text[place].isspace()))
-        return cls("".join(text[start:stop].split()), at)
+    def __init__(self, text: str, start: int, stop: int) -> None:
+        self._finder = _Finder("".join(text[start:stop].split()))
+        self._at = array("q", (place for place in range(start, stop) if not text[place].isspace()))
 
     def places(self, quote: str) -> Iterator[tuple[int, int]]:
         """Yield where a quote stands, white space aside, in order."""
         bare = "".join(quote.split())
-        found = self.text.find(bare) if bare else -1
-        while found >= 0:
-            yield self.at[found], self.at[found + len(bare) - 1] + 1
-            found = self.text.find(bare, found + 1)
+        for found in self._finder.places(bare):
+            yield self._at[found], self._at[found + len(bare) - 1] + 1
 
 
 class _Quotes:
@@ -119,31 +154,34 @@ class _Quotes:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self._bare = _Bare.of(document.text, 0, len(document.text))
         self._starts = [passage.start for passage in document.passages]
+
+    @cached_property
+    def _verbatim(self) -> _Finder:
+        return _Finder(self.document.text)
+
+    @cached_property
+    def _bare(self) -> _Bare:
+        return _Bare(self.document.text, 0, len(self.document.text))
 
     def sentence(self, quote: str) -> tuple[int, int] | None:
         """Find a sentence as it is in a passage, or else anywhere in the source."""
         anywhere = None
-        for places in (self._verbatim(quote), self._bare.places(quote)):
-            for place in places:
-                if any(
-                    passage.start <= place[0] and place[1] <= passage.end for passage in self.around(*place)
-                ):
-                    return place
-                anywhere = anywhere or place
+        for place in self._places(quote):
+            if any(passage.start <= place[0] and place[1] <= passage.end for passage in self.around(*place)):
+                return place
+            anywhere = anywhere or place
         return anywhere
+
+    def _places(self, quote: str) -> Iterator[tuple[int, int]]:
+        """Yield where a quote stands to the letter, and then where it does white space aside."""
+        yield from ((start, start + len(quote)) for start in self._verbatim.places(quote))
+        yield from self._bare.places(quote)
 
     def around(self, start: int, end: int) -> Sequence[Passage]:
         """Return the passages that overlap a stretch of the source."""
         first = max(bisect(self._starts, start) - 1, 0)
         return self.document.passages[first : bisect_left(self._starts, end)]
-
-    def _verbatim(self, quote: str) -> Iterator[tuple[int, int]]:
-        at = self.document.text.find(quote)
-        while at >= 0:
-            yield at, at + len(quote)
-            at = self.document.text.find(quote, at + 1)
 
 
 def metadata_facts(document: Document, questions: dict[str, list[str]]) -> Iterable[Fact]:
