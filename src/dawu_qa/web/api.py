@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Any
 
 import gradio as gr
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, Field, ValidationError
 
 from dawu_qa.config import QUESTION_LIMIT
 from dawu_qa.types import Answer
@@ -23,6 +25,7 @@ from dawu_qa.web.texts import LOCALES, Language, table
 
 _RETRY_AFTER = {"retry-after": "2"}
 _HISTORY = 50
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 
 
 class SpanModel(BaseModel):
@@ -70,6 +73,40 @@ class QuestionModel(BaseModel):
     top_k: int = Field(default=3, ge=1, le=20)
 
 
+class ErrorModel(BaseModel):
+    """Why there is no answer."""
+
+    detail: str
+
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    int(status): {"description": said, "model": ErrorModel}
+    for status, said in (
+        (HTTPStatus.BAD_REQUEST, "The body cannot be read."),
+        (HTTPStatus.UNAUTHORIZED, "The page wants credentials."),
+        (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too long."),
+        (HTTPStatus.TOO_MANY_REQUESTS, "This client asks too fast."),
+        (HTTPStatus.SERVICE_UNAVAILABLE, "Too many questions wait."),
+    )
+}
+
+
+class _Route(APIRoute):
+    """Tells what is wrong with a request without giving back what it held, which may be long, or no valid JSON."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def checked(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except RequestValidationError as error:
+                wrong = [{name: each[name] for name in ("type", "loc", "msg")} for each in error.errors()]
+                return JSONResponse({"detail": wrong}, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+        return checked
+
+
 def answer_json(answer: Answer) -> dict[str, Any]:
     """Return an answer as JSON values."""
     return {**asdict(answer), "answered": answer.answered}
@@ -86,7 +123,9 @@ def program(desk: Desk) -> Callable[..., Any]:
         """
         client = request.client.host if request and request.client else None
         try:
-            answer, _ = await desk.ask(question, client=client)
+            answer, _ = await desk.ask(QuestionModel(question=question).question, client=client)
+        except ValidationError as error:
+            raise gr.Error(error.errors()[0]["msg"], print_exception=False) from error
         except (ValueError, Busy, TooFast) as error:
             raise gr.Error(str(error) or "busy; try again later", print_exception=False) from error
         return answer_json(answer)
@@ -96,7 +135,7 @@ def program(desk: Desk) -> Callable[..., Any]:
 
 def router(desk: Desk) -> APIRouter:
     """Return the routes that are not Gradio's."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=_Route)
 
     async def answered(question: QuestionModel, request: Request) -> dict[str, Any]:
         client = request.client.host if request.client else None
@@ -116,12 +155,20 @@ def router(desk: Desk) -> APIRouter:
             ) from error
         return answer_json(answer)
 
-    @routes.post("/api/ask", response_model=AnswerModel, tags=["questions"], operation_id="ask")
+    @routes.post(
+        "/api/ask", response_model=AnswerModel, responses=_ERRORS, tags=["questions"], operation_id="ask"
+    )
     async def post_question(question: QuestionModel, request: Request) -> dict[str, Any]:
         """Answer a question."""
         return await answered(question, request)
 
-    @routes.get("/api/ask", response_model=AnswerModel, tags=["questions"], operation_id="ask_by_address")
+    @routes.get(
+        "/api/ask",
+        response_model=AnswerModel,
+        responses=_ERRORS,
+        tags=["questions"],
+        operation_id="ask_by_address",
+    )
     async def get_question(
         request: Request,
         question: Annotated[str, Query(min_length=1, max_length=QUESTION_LIMIT, pattern=r"\S")],
@@ -165,7 +212,27 @@ def router(desk: Desk) -> APIRouter:
             {"fingerprint": library.fingerprint, "html": figures_html(library, _language(request, lang))}
         )
 
+    _refuse_other_methods(routes)
     return routes
+
+
+def _refuse_other_methods(routes: APIRouter) -> None:
+    """Answer 405 to other methods: Gradio, mounted behind these routes, would say that the path is not there."""
+    allowed: dict[str, set[str]] = {}
+    for route in routes.routes:
+        if isinstance(route, APIRoute):
+            allowed.setdefault(route.path, set()).update(route.methods or ())
+
+    def refusal(methods: set[str]) -> Callable[[], Coroutine[Any, Any, None]]:
+        async def refused() -> None:
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": ", ".join(sorted(methods))})
+
+        return refused
+
+    for path, methods in allowed.items():
+        routes.add_api_route(
+            path, refusal(methods), methods=sorted(_METHODS - methods), include_in_schema=False
+        )
 
 
 def _language(request: Request, named: str) -> Language:

@@ -6,11 +6,12 @@ import base64
 import json
 import re
 import secrets
+from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dawu_qa.web.request import COOKIE, chosen_language, language_of_request
@@ -69,6 +70,8 @@ class Guard:
     """Lets in who knows the credentials, to the paths that the page uses, with bodies of bounded size.
 
     It comes first, and tells the others the folder (`root_path`) that a reverse proxy serves the page under.
+    The pages of other sites may link here, and no more: their scripts are refused, and Gradio, which would let
+    any origin read, never learns the origin.
     """
 
     def __init__(self, app: ASGIApp, credentials: str = "", root_path: str = "") -> None:
@@ -86,11 +89,12 @@ class Guard:
         path, headers = local_path(scope), Headers(scope=scope)
         refusal = self._refusal(path, headers)
         if refusal:
-            await refusal(scope, receive, send)
+            await refusal(scope, receive, _dressed(send, path))
             return
-        await self.app(scope, _bounded(receive), send)
+        scope = {**scope, "headers": [each for each in scope["headers"] if each[0] != b"origin"]}
+        await _bounded(self.app, scope, receive, send)
 
-    def _refusal(self, path: str, headers: Headers) -> PlainTextResponse | None:
+    def _refusal(self, path: str, headers: Headers) -> JSONResponse | None:
         if path in _OPEN:
             return None
         if self._expected:
@@ -99,24 +103,31 @@ class Guard:
                 given.strip().encode(), self._expected.encode()
             ):
                 challenge = {"www-authenticate": 'Basic realm="dawu_qa", charset="UTF-8"'}
-                return PlainTextResponse("401", HTTPStatus.UNAUTHORIZED, headers=challenge)
+                return _refused(HTTPStatus.UNAUTHORIZED, challenge)
         if path not in _EXACT and not path.startswith(_GRADIO):
-            return PlainTextResponse("404", HTTPStatus.NOT_FOUND)
+            return _refused(HTTPStatus.NOT_FOUND)
+        foreign = headers.get("sec-fetch-site") in {"cross-site", "same-site"}
+        if foreign and headers.get("sec-fetch-mode") != "navigate":
+            return _refused(HTTPStatus.FORBIDDEN)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > _BODY_LIMIT:
-            return PlainTextResponse("413", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            return _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return None
 
 
 def local_path(scope: Scope) -> str:
     """Return the path below the folder that a reverse proxy serves the page under."""
     path, root = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
-    return (path.removeprefix(root) or "/") if root and path.startswith(root) else path
+    return (path.removeprefix(root) or "/") if root and f"{path}/".startswith(f"{root}/") else path
 
 
-def _bounded(receive: Receive) -> Receive:
-    """Return a receiver that ends a body without a declared length where it grows too long."""
-    taken = 0
+def _refused(status: HTTPStatus, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"detail": status.phrase}, status, headers=headers)
+
+
+async def _bounded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run an app; refuse a body without a declared length where it grows too long."""
+    taken, started, refused = 0, False, False
 
     async def receiver() -> Message:
         nonlocal taken
@@ -124,32 +135,61 @@ def _bounded(receive: Receive) -> Receive:
         taken += len(message.get("body", b""))
         return {"type": "http.disconnect"} if taken > _BODY_LIMIT else message
 
-    return receiver
+    async def sender(message: Message) -> None:
+        nonlocal started, refused
+        if taken > _BODY_LIMIT and not started:
+            started = refused = True
+            refusal = _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"connection": "close"})
+            await refusal(scope, receive, _dressed(send, ""))
+        started = True
+        if not refused:
+            await send(message)
+
+    await app(scope, receiver, sender)
+
+
+def _dressed(send: Send, path: str) -> Send:
+    """Return a sender that adds the security headers, and lets browsers keep what never changes."""
+
+    async def sender(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(raw=list(message["headers"]))
+            for name, value in _HEADERS.items():
+                headers[name] = value
+            if path.startswith(("/assets/", "/page/static/")) and message["status"] == HTTPStatus.OK:
+                headers["cache-control"] = "public, max-age=31536000, immutable"
+            elif "cache-control" not in headers:
+                headers["cache-control"] = "no-cache"
+            message = {**message, "headers": headers.raw}
+        await send(message)
+
+    return sender
 
 
 class Headings:
-    """Adds the security headers, and lets browsers keep what never changes."""
+    """Dresses every response, that of an error nobody caught included."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on and dress its response."""
-        path = local_path(scope) if scope["type"] == "http" else ""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        dressed, started = _dressed(send, local_path(scope)), False
 
         async def sender(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(raw=message["headers"])
-                for name, value in _HEADERS.items():
-                    headers[name] = value
-                message = {**message, "headers": headers.raw}
-                if path.startswith(("/assets/", "/page/static/")) and message["status"] == HTTPStatus.OK:
-                    headers["cache-control"] = "public, max-age=31536000, immutable"
-                elif "cache-control" not in headers:
-                    headers["cache-control"] = "no-cache"
-            await send(message)
+            nonlocal started
+            started = True
+            await dressed(message)
 
-        await self.app(scope, receive, sender)
+        try:
+            await self.app(scope, receive, sender)
+        except Exception:
+            if not started:
+                await _refused(HTTPStatus.INTERNAL_SERVER_ERROR)(scope, receive, dressed)
+            raise
 
 
 class InLanguage:
@@ -184,8 +224,10 @@ class InLanguage:
             headers["vary"] = "accept-language, cookie"
             if chosen:
                 path = str(scope.get("root_path", "")).rstrip("/") or "/"
+                secure = "; Secure" if scope["scheme"] == "https" else ""
                 headers.append(
-                    "set-cookie", f"{COOKIE}={chosen}; Path={path}; Max-Age=31536000; SameSite=Lax"
+                    "set-cookie",
+                    f"{COOKIE}={chosen}; Path={path}; Max-Age=31536000; SameSite=Lax; HttpOnly{secure}",
                 )
             await send({**started, "headers": headers.raw})
             await send({"type": "http.response.body", "body": page})
