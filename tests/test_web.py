@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import html
+import importlib.util
 import json
+import logging
 import os
 import re
 import signal
@@ -383,6 +385,8 @@ def test_a_rebuilt_index_is_taken_up_and_an_unusable_one_is_not(caplog):
     source = PipelineSource(load, lambda: current[0], clock=lambda: now[0])
     assert not source.ready
     first = source.library()
+    assert not source.ready
+    source.warm_up()
     assert source.ready
     current[0] = "two"
     assert source.library() is first
@@ -733,3 +737,118 @@ def test_an_address_of_another_computer_is_an_error():
 def test_an_answer_is_taken_as_it_is(library):
     answer = Answer("问", "decline", "", (), None, (), 0.0)
     assert "原文没有提到" in Conversation(library, "zh").reply(Turn.of(answer))
+
+
+# What those who run the page see
+
+
+def test_a_line_of_log_tells_of_each_question_without_its_text(pipeline, caplog):
+    with caplog.at_level(logging.INFO):
+        in_process(pipeline, WebSettings(feedback=False), "POST", "/api/ask", json={"question": "饮水?"})
+        in_process(
+            pipeline, WebSettings(feedback=False), "POST", "/api/ask", json={"question": "后天会不会下雪?"}
+        )
+    lines = [record.getMessage() for record in caplog.records if record.name.endswith("monitoring")]
+    assert [re.sub(r"[\d.]+$", "#", line) for line in lines] == [
+        "question band=answer milliseconds=#",
+        "question band=decline milliseconds=#",
+    ]
+
+
+def test_the_text_of_questions_is_logged_where_that_is_asked_for(pipeline, caplog):
+    settings = WebSettings(feedback=False, log_questions=True)
+    with caplog.at_level(logging.INFO):
+        in_process(pipeline, settings, "POST", "/api/ask", json={"question": "饮水\n多少?"})
+    (line,) = [record.getMessage() for record in caplog.records if record.name.endswith("monitoring")]
+    assert line.endswith('question="饮水\\n多少?"')
+
+
+def test_counters_tell_what_became_of_questions(pipeline):
+    app = build_app(pipeline, WebSettings(feedback=False))
+
+    async def ask_and_count() -> str:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://page") as client:
+            for question in ("饮水?", "饮水?", "后天会不会下雪?"):
+                await client.post("/api/ask", json={"question": question})
+            return (await client.get("/metrics")).text
+
+    counted = anyio.run(ask_and_count)
+    assert 'dawu_qa_questions_total{outcome="answer"} 2.0' in counted
+    assert 'dawu_qa_questions_total{outcome="decline"} 1.0' in counted
+    assert 'dawu_qa_questions_total{outcome="error"} 0.0' in counted
+    assert "dawu_qa_question_seconds_count 3.0" in counted
+
+
+def test_without_the_client_of_prometheus_there_are_no_counters(pipeline, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "prometheus_client" else found(name)
+    )
+    assert in_process(pipeline, WebSettings(feedback=False), "GET", "/metrics").status_code == 404
+
+
+def test_the_page_is_open_while_its_index_loads_and_the_first_question_waits():
+    loaded = threading.Event()
+
+    class Slow(FakePipeline):
+        def warm_up(self) -> None:
+            loaded.wait(20)
+
+    with served(PipelineSource(lambda _: Slow()), WebSettings(feedback=False)) as address:
+        assert httpx.get(address + "/").status_code == 200
+        assert httpx.get(address + "/healthz").status_code == 200
+        assert httpx.get(address + "/readyz").status_code == 503
+        assert httpx.get(address + "/page/content").json()["ready"] is False
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(address + "/api/ask", json={"question": "饮水?"}, timeout=0.5)
+        loaded.set()
+        assert WATER in httpx.post(address + "/api/ask", json={"question": "饮水?"}).json()["text"]
+        assert httpx.get(address + "/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_questions_in_flight_are_answered_before_the_server_ends(sign):
+    program = (
+        "import web_pipeline, dawu_qa.web.server as server\n"
+        "from dawu_qa.web.source import PipelineSource\n"
+        "pipeline = web_pipeline.FakePipeline()\n"
+        "pipeline.delay = 1.5\n"
+        "server.index_source = lambda *_, **__: PipelineSource.of(pipeline)\n"
+        "server.serve(port=0, settings=server.WebSettings(port=0, feedback=False))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "PYTHONUNBUFFERED": "1"}
+    running = subprocess.Popen(
+        [sys.executable, "-c", "import logging; logging.basicConfig(level=20)\n" + program],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = next(line for line in running.stderr if "http://" in line)
+        address = re.search(r"http://\S+", line).group()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(address + "/readyz").status_code == 200:
+                    break
+            time.sleep(0.1)
+        answers = []
+        asking = [
+            threading.Thread(
+                target=lambda: answers.append(
+                    httpx.post(address + "/api/ask", json={"question": "饮水?"}, timeout=20).json()["text"]
+                )
+            )
+            for _ in range(4)
+        ]
+        for thread in asking:
+            thread.start()
+        time.sleep(0.7)
+        running.send_signal(sign)
+        for thread in asking:
+            thread.join(20)
+        assert answers == [WATER] * 4
+        stderr = running.communicate(timeout=20)[1]
+        assert "Traceback" not in stderr
+    finally:
+        running.kill()

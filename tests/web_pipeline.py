@@ -56,6 +56,9 @@ class FakePipeline:
         self.asked: list[tuple[str, tuple[str, ...]]] = []
         self.delay = 0.0
 
+    def warm_up(self) -> None:
+        """Nothing is loaded."""
+
     def ask(self, question: str, *, history: Sequence[str] = (), top_k: int = 3) -> Answer:
         if not question.strip():
             raise ValueError("the question is blank; ask something")
@@ -110,7 +113,14 @@ def served(source: object, settings: WebSettings, *, folder: str = "") -> Iterat
     app = build_app(source if isinstance(source, PipelineSource) else PipelineSource.of(source), settings)  # type: ignore[arg-type]
     app = _in_folder(app, folder) if folder else app
     server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app,
+            host="127.0.0.1",
+            port=0,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

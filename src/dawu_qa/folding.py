@@ -12,6 +12,9 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 
+from pypinyin import lazy_pinyin, pinyin_dict
+from pypinyin.contrib.tone_convert import to_normal
+
 from dawu_qa.quantities import amounts
 
 _CJK = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -71,8 +74,6 @@ def _syllables(run: str) -> list[str]:
 
 @lru_cache(maxsize=65536)
 def _pinyin(text: str) -> tuple[str, ...]:
-    from pypinyin import lazy_pinyin
-
     return tuple(lazy_pinyin(text, errors="ignore"))
 
 
@@ -101,9 +102,6 @@ def split_pinyin(word: str) -> tuple[str, ...]:
 
 @cache
 def _all_syllables() -> frozenset[str]:
-    from pypinyin import pinyin_dict
-    from pypinyin.contrib.tone_convert import to_normal
-
     readings = {
         reading
         for code, value in pinyin_dict.pinyin_dict.items()

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 _SUGGESTIONS = 3
 _STARTERS = 6
+#: Has pinyin to be read and a sentence to be mended, so that the tables for both are made.
+_WARM_UP = "zhe pian wenzhang shuo le shenme 这篇文章说了什么"
 #: A question whose words the corpus mostly does not know is not taken for a follow-up unless it points back.
 _KNOWN_WORDS = 0.4
 #: Kinds of which a question may want several: "哪两个方案".
@@ -95,8 +97,13 @@ class QAPipeline:
         )
 
     @classmethod
-    def load(cls, index_dir: str | Path, *, encoder: Encoder | None = None) -> QAPipeline:
+    def load(cls, index_dir: str | Path, *, encoder: Encoder | None = None, wait: bool = True) -> QAPipeline:
         """Load an index that `build_index` wrote, and the encoder that it was built with.
+
+        Args:
+            index_dir: Folder of the index.
+            encoder: Default: a new one.
+            wait: Whether to return only when a new encoder has its model; otherwise the first question waits.
 
         Raises:
             IndexNotFoundError, IndexDamagedError, IndexMismatchError: The index is missing, damaged, stale or foreign.
@@ -106,13 +113,21 @@ class QAPipeline:
         if encoder is None:
             from dawu_qa.encoder import SentenceTransformerEncoder
 
-            encoder = SentenceTransformerEncoder(index.manifest.encoder)
+            encoder = SentenceTransformerEncoder(index.manifest.encoder, wait=wait)
         if encoder.fingerprint != index.manifest.encoder_fingerprint:
             raise IndexMismatchError(
                 f"the index in {index_dir} was built with another encoder ({index.manifest.encoder_fingerprint}, not "
                 f"{encoder.fingerprint}); {storage.MEND}"
             )
         return cls(index, encoder)
+
+    def warm_up(self) -> None:
+        """Load all that the first question would wait for.
+
+        Raises:
+            ModelLoadError: The encoder's model cannot be loaded.
+        """
+        self.read(_WARM_UP)
 
     @property
     def documents(self) -> tuple[Document, ...]:
@@ -307,8 +322,15 @@ def check_question(question: str, top_k: int = 1) -> None:
         raise ValueError("top_k is the number of passages; give 1 or more")
 
 
-def open_pipeline(index_dir: str | Path | None = None, *, progress: bool = False) -> QAPipeline:
+def open_pipeline(
+    index_dir: str | Path | None = None, *, progress: bool = False, wait: bool = True
+) -> QAPipeline:
     """Load an index; where none is named, the own corpus's, which is built or rebuilt first if it must be.
+
+    Args:
+        index_dir: Default: DAWU_QA_INDEX, else the index of the corpus at hand.
+        progress: Show how far a build is.
+        wait: Whether to return only when the encoder has its model; otherwise the first question waits.
 
     Raises:
         IndexNotFoundError, IndexDamagedError, IndexMismatchError: The index that was named cannot be used.
@@ -316,13 +338,13 @@ def open_pipeline(index_dir: str | Path | None = None, *, progress: bool = False
     """
     settings = Settings.from_environment()
     if index_dir is not None or not settings.own_index:
-        return QAPipeline.load(index_dir or settings.index_dir)
+        return QAPipeline.load(index_dir or settings.index_dir, wait=wait)
     try:
         storage.load(settings.index_dir, corpus_dir=settings.corpus_dir)
     except (IndexNotFoundError, IndexDamagedError, IndexMismatchError) as error:
         logger.warning("%s: building it now", str(error).split(";")[0])
         build_index(settings.corpus_dir, settings.index_dir, progress=progress)
-    return QAPipeline.load(settings.index_dir)
+    return QAPipeline.load(settings.index_dir, wait=wait)
 
 
 _pipelines: dict[Path | None, QAPipeline] = {}

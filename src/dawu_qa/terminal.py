@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from dawu_qa.evaluation import Report
+    from dawu_qa.index.storage import Manifest
     from dawu_qa.pipeline import Explanation
     from dawu_qa.types import Answer, Span
 
@@ -112,3 +115,23 @@ def print_report(report: Report) -> None:
             click.echo(f"  {name:28s} {value}")
     for outcome in report.errors:
         click.echo(f"{outcome.id} [{outcome.style}] {outcome.question} -> {outcome.text or 'declined'}")
+
+
+def print_manifest(manifest: Manifest, index_dir: Path, *, as_json: bool, note: str = "") -> None:
+    """Print what an index holds, and whether it is up to date."""
+    if as_json:
+        print_json({"index": str(index_dir), "fingerprint": manifest.fingerprint, **asdict(manifest)})
+        return
+    click.echo(f"{index_dir}: {note}" if note else str(index_dir))
+    click.echo(
+        f"  dawu_qa {manifest.package_version}, encoder {manifest.encoder} ({manifest.encoder_fingerprint})"
+    )
+    click.echo(f"  sources: {', '.join(manifest.corpus)}")
+    click.echo(
+        "  " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in manifest.counts.items())
+    )
+
+
+def print_json(value: Any) -> None:
+    """Print a value for programs."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=1))

@@ -128,7 +128,11 @@ class Encoder(Protocol):
 
     name: str
     fingerprint: str
-    dim: int
+
+    @property
+    def dim(self) -> int:
+        """How many dimensions the vectors have."""
+        ...
 
     def encode_query(self, texts: Sequence[str]) -> list[EncodedText]:
         """Encode texts that ask."""

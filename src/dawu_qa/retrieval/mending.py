@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, cached_property
+
+from pypinyin.constants import PINYIN_DICT
+from pypinyin.contrib.tone_convert import to_normal
 
 from dawu_qa.dictionary import words
 from dawu_qa.folding import fold, fold_in_place, split_pinyin
@@ -36,11 +39,17 @@ class Mender:
     """
 
     def __init__(self, sources: Iterable[str], questions: Iterable[str] = ()) -> None:
-        own, asked = _phrases(sources), _phrases(questions)
-        self._own = frozenset(own)
-        self._by_sound = _sounding(own)
-        readable = Counter({phrase: count for phrase, count in asked.items() if count > 1})
-        self._by_pinyin = _sounding(readable + own)
+        self._own = _phrases(sources)
+        self._questions = questions
+
+    @cached_property
+    def _by_sound(self) -> dict[tuple[str, ...], str]:
+        return _sounding(self._own)
+
+    @cached_property
+    def _by_pinyin(self) -> dict[tuple[str, ...], str]:
+        asked = _phrases(self._questions)
+        return _sounding(Counter({phrase: count for phrase, count in asked.items() if count > 1}) + self._own)
 
     def mend(self, question: str) -> str:
         """Return the question with pinyin and homophones written as the corpus writes them."""
@@ -135,8 +144,5 @@ def _sounds(phrase: str) -> tuple[str, ...]:
 
 @cache
 def _sound(character: str) -> str:
-    from pypinyin.constants import PINYIN_DICT
-    from pypinyin.contrib.tone_convert import to_normal
-
     readings = PINYIN_DICT.get(ord(character), character)
     return str(to_normal(readings.split(",")[0])).replace("ü", "v")

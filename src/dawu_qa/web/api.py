@@ -23,9 +23,10 @@ from dawu_qa.web.interview import content
 from dawu_qa.web.request import chosen_language, language_of_request
 from dawu_qa.web.texts import LOCALES, Language, table
 
-_RETRY_AFTER = {"retry-after": "2"}
+RETRY_AFTER = {"retry-after": "2"}
 _HISTORY = 50
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
+#: Some character that `str.strip` leaves, by the white space of Python, of JSON schema and of Pydantic.
+_NOT_BLANK = r"[^\s\x1c-\x1f\x85]"
 
 
 class SpanModel(BaseModel):
@@ -68,7 +69,7 @@ class AnswerModel(BaseModel):
 class QuestionModel(BaseModel):
     """A question; `history` holds those asked before, oldest first."""
 
-    question: str = Field(min_length=1, max_length=QUESTION_LIMIT, pattern=r"\S")
+    question: str = Field(min_length=1, max_length=QUESTION_LIMIT, pattern=_NOT_BLANK)
     history: list[Annotated[str, Field(max_length=QUESTION_LIMIT)]] = Field(default=[], max_length=_HISTORY)
     top_k: int = Field(default=3, ge=1, le=20)
 
@@ -144,14 +145,15 @@ def router(desk: Desk) -> APIRouter:
                 question.question, question.history, client=client, top_k=question.top_k
             )
         except ValueError as error:
-            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+            wrong = {"type": "value_error", "loc": ["question"], "msg": str(error)}
+            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, [wrong]) from error
         except Busy as error:
             raise HTTPException(
-                HTTPStatus.SERVICE_UNAVAILABLE, "busy; try again later", _RETRY_AFTER
+                HTTPStatus.SERVICE_UNAVAILABLE, "busy; try again later", RETRY_AFTER
             ) from error
         except TooFast as error:
             raise HTTPException(
-                HTTPStatus.TOO_MANY_REQUESTS, "too many questions; wait a moment", _RETRY_AFTER
+                HTTPStatus.TOO_MANY_REQUESTS, "too many questions; wait a moment", RETRY_AFTER
             ) from error
         return answer_json(answer)
 
@@ -171,7 +173,7 @@ def router(desk: Desk) -> APIRouter:
     )
     async def get_question(
         request: Request,
-        question: Annotated[str, Query(min_length=1, max_length=QUESTION_LIMIT, pattern=r"\S")],
+        question: Annotated[str, Query(min_length=1, max_length=QUESTION_LIMIT, pattern=_NOT_BLANK)],
         top_k: Annotated[int, Query(ge=1, le=20)] = 3,
     ) -> dict[str, Any]:
         """Answer a question that stands in the address."""
@@ -184,25 +186,19 @@ def router(desk: Desk) -> APIRouter:
         headers = {"content-disposition": 'attachment; filename="figures.csv"'}
         return Response(words, media_type="text/csv; charset=utf-8", headers=headers)
 
-    @routes.get("/healthz", tags=["state"])
-    async def alive() -> dict[str, str]:
-        """Tell that the server runs."""
-        return {"status": "ok"}
-
-    @routes.get("/readyz", tags=["state"])
-    async def ready() -> JSONResponse:
-        """Tell whether questions are answered at once (200) or the index is still being loaded (503)."""
-        if desk.source.ready:
-            return JSONResponse({"status": "ready", "index": (await desk.library()).fingerprint})
-        return JSONResponse({"status": "loading"}, HTTPStatus.SERVICE_UNAVAILABLE, _RETRY_AFTER)
-
     @routes.get("/page/content", include_in_schema=False)
     async def page_content(request: Request, lang: str = "") -> JSONResponse:
         language = _language(request, lang)
         library = await desk.library()
         parts = content(library, language, feedback=desk.feedback is not None)
         return JSONResponse(
-            {**parts, "language": language, "locale": LOCALES[language], "texts": table(language)}
+            {
+                **parts,
+                "ready": desk.source.ready,
+                "language": language,
+                "locale": LOCALES[language],
+                "texts": table(language),
+            }
         )
 
     @routes.get("/page/figures", include_in_schema=False)
@@ -212,27 +208,7 @@ def router(desk: Desk) -> APIRouter:
             {"fingerprint": library.fingerprint, "html": figures_html(library, _language(request, lang))}
         )
 
-    _refuse_other_methods(routes)
     return routes
-
-
-def _refuse_other_methods(routes: APIRouter) -> None:
-    """Answer 405 to other methods: Gradio, mounted behind these routes, would say that the path is not there."""
-    allowed: dict[str, set[str]] = {}
-    for route in routes.routes:
-        if isinstance(route, APIRoute):
-            allowed.setdefault(route.path, set()).update(route.methods or ())
-
-    def refusal(methods: set[str]) -> Callable[[], Coroutine[Any, Any, None]]:
-        async def refused() -> None:
-            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": ", ".join(sorted(methods))})
-
-        return refused
-
-    for path, methods in allowed.items():
-        routes.add_api_route(
-            path, refusal(methods), methods=sorted(_METHODS - methods), include_in_schema=False
-        )
 
 
 def _language(request: Request, named: str) -> Language:

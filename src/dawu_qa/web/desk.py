@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio.to_thread
 
@@ -12,6 +12,7 @@ from dawu_qa.feedback import FeedbackStore
 from dawu_qa.types import Answer
 from dawu_qa.web.gate import Gate
 from dawu_qa.web.library import Library
+from dawu_qa.web.monitoring import Monitor
 from dawu_qa.web.source import PipelineSource
 from dawu_qa.web.turns import Turn
 
@@ -27,6 +28,7 @@ class Desk:
     source: PipelineSource
     gate: Gate
     feedback: FeedbackStore | None = None
+    monitor: Monitor = field(default_factory=Monitor)
 
     async def library(self) -> Library:
         """Return the documents and the pipeline as they are now."""
@@ -41,8 +43,12 @@ class Desk:
             ValueError: The question is blank or too long.
             Busy, TooFast: The question is not taken now.
         """
-        async with self.gate.question(client):
-            return await anyio.to_thread.run_sync(self._answered, question, tuple(history)[-_HISTORY:], top_k)
+        with self.monitor.question(question) as outcome:
+            async with self.gate.question(client):
+                past = tuple(history)[-_HISTORY:]
+                answer, library = await anyio.to_thread.run_sync(self._answered, question, past, top_k)
+            outcome.name = answer.band
+            return answer, library
 
     async def vote(self, turn: Turn, library: Library) -> None:
         """Keep a vote, or take it back, for the editors."""
@@ -54,6 +60,7 @@ class Desk:
             )
 
     def _answered(self, question: str, history: tuple[str, ...], top_k: int) -> tuple[Answer, Library]:
+        self.source.warm_up()
         library = self.source.library()
         answer = library.pipeline.ask(question, history=history, top_k=top_k)
         if self.feedback and answer.band in {"did_you_mean", "decline"}:

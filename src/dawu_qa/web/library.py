@@ -24,6 +24,10 @@ class Pipeline(Protocol):
     @property
     def fingerprint(self) -> str: ...  # noqa: D102
 
+    def warm_up(self) -> None:
+        """Load all that the first question would wait for."""
+        ...
+
     def related(self, passage: Passage) -> tuple[str, ...]:
         """Return questions that a passage answers."""
         ...

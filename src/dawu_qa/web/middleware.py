@@ -61,6 +61,7 @@ _EXACT = frozenset(
         "/api/ask",
         "/api/figures.csv",
         "/openapi.json",
+        "/metrics",
     }
 )
 _BODY_LIMIT = 1_000_000

@@ -185,6 +185,7 @@ def build_page(desk: Desk, *, program: Callable[..., Any]) -> gr.Blocks:
                         autoscroll=False,
                         elem_id="dq-chat",
                     )
+                    gr.HTML('<p id="dq-status" role="status"></p>', js_on_load=None, apply_default_css=False)
                     with gr.Row(elem_id="dq-entry"):
                         box = gr.Textbox(
                             label=_t("chat.box"),

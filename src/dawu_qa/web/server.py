@@ -8,37 +8,52 @@ import importlib.util
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from http import HTTPStatus
 from pathlib import Path
 
 import gradio as gr
 import uvicorn
-from fastapi import FastAPI, HTTPException, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Response
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Route
 
 from dawu_qa.__about__ import __version__
-from dawu_qa.errors import ServeError
+from dawu_qa.errors import DawuQAError, ServeError
 from dawu_qa.feedback import FILE_NAME, FeedbackStore
 from dawu_qa.web.api import program, router
 from dawu_qa.web.assets import assets
 from dawu_qa.web.desk import Desk
 from dawu_qa.web.gate import Gate
+from dawu_qa.web.health import health_router
 from dawu_qa.web.library import Pipeline
 from dawu_qa.web.middleware import Guard, Headings, InLanguage
+from dawu_qa.web.monitoring import Monitor
 from dawu_qa.web.page import FONTS, build_page, translations
 from dawu_qa.web.settings import WebSettings
 from dawu_qa.web.source import PipelineSource, index_source
 
 logger = logging.getLogger(__name__)
 
+#: Seconds that a server that is told to end gives to the questions in flight.
+_PATIENCE = 10
 
-def build_app(source: Pipeline | PipelineSource, settings: WebSettings | None = None) -> FastAPI:
+
+#: Called with what keeps the index from being loaded.
+Failed = Callable[[DawuQAError], None]
+
+
+def build_app(
+    source: Pipeline | PipelineSource, settings: WebSettings | None = None, *, failed: Failed | None = None
+) -> FastAPI:
     """Return the page as an ASGI app.
 
     Args:
-        source: A pipeline, or where to get one from; it is loaded in the background while the app starts.
+        source: A pipeline, or where to get one from; it is loaded in the background once the app has started.
         settings: Whom to let in and how much to take; host and port are the server's business.
+        failed: Called where the index cannot be loaded. Default: it is logged, and tried again with each question.
     """
     settings = settings or WebSettings()
     if not isinstance(source, PipelineSource):
@@ -47,25 +62,29 @@ def build_app(source: Pipeline | PipelineSource, settings: WebSettings | None = 
         asyncio.get_running_loop()
     except RuntimeError:
         # Where no event loop runs, Gradio opens one for each of its locks and closes none of them.
-        return asyncio.run(_assembled_in_loop(source, settings))
-    return _assembled(source, settings)
+        return asyncio.run(_assembled_in_loop(source, settings, failed))
+    return _assembled(source, settings, failed)
 
 
-async def _assembled_in_loop(source: PipelineSource, settings: WebSettings) -> FastAPI:
-    return _assembled(source, settings)
+async def _assembled_in_loop(source: PipelineSource, settings: WebSettings, failed: Failed | None) -> FastAPI:
+    return _assembled(source, settings, failed)
 
 
-def _assembled(source: PipelineSource, settings: WebSettings) -> FastAPI:
+def _assembled(source: PipelineSource, settings: WebSettings, failed: Failed | None) -> FastAPI:
     store = FeedbackStore(settings.data_dir / FILE_NAME) if settings.feedback else None
-    desk = Desk(source, Gate(settings.concurrency, settings.waiting, settings.questions_per_minute), store)
+    gate = Gate(settings.concurrency, settings.waiting, settings.questions_per_minute)
+    desk = Desk(source, gate, store, Monitor(log_questions=settings.log_questions))
     app = FastAPI(
         title="dawu_qa",
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        lifespan=_loading(source),
+        lifespan=_loading(source, failed),
     )
-    app.include_router(router(desk))
+    routers = router(desk), health_router(desk)
+    for each in routers:
+        app.include_router(each)
+    _refuse_other_methods(app, routers)
     _serve_assets(app)
     page = build_page(desk, program=program(desk))
     page.queue(default_concurrency_limit=settings.concurrency, max_size=settings.waiting, api_open=False)
@@ -91,12 +110,17 @@ def _assembled(source: PipelineSource, settings: WebSettings) -> FastAPI:
     return app
 
 
-def _loading(source: PipelineSource) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+def _loading(
+    source: PipelineSource, failed: Failed | None
+) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     def load() -> None:
         try:
-            source.library()
-        except Exception:
-            logger.exception("the index cannot be loaded; the page stays empty until it can")
+            source.warm_up()
+        except DawuQAError as error:
+            if failed is None:
+                logger.exception("the index cannot be loaded; the page stays empty until it can")
+            else:
+                failed(error)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -105,6 +129,20 @@ def _loading(source: PipelineSource) -> Callable[[FastAPI], contextlib.AbstractA
         yield
 
     return lifespan
+
+
+def _refuse_other_methods(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """Answer 405 to other methods: Gradio, mounted behind these routes, would say that the path is not there."""
+    allowed: dict[str, set[str]] = {}
+    for route in (route for each in routers for route in each.routes if isinstance(route, APIRoute)):
+        allowed.setdefault(route.path, set()).update(route.methods or ())
+    for path, methods in allowed.items():
+        refused = JSONResponse(
+            {"detail": HTTPStatus.METHOD_NOT_ALLOWED.phrase},
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            {"allow": ", ".join(sorted(methods))},
+        )
+        app.router.routes.append(Route(path, refused))
 
 
 def _serve_assets(app: FastAPI) -> None:
@@ -161,14 +199,24 @@ def serve(
         ValueError: A setting in the environment is malformed.
     """
     settings = settings or WebSettings.from_environment(host=host, port=port)
+    failures: list[DawuQAError] = []
+
+    def failed(error: DawuQAError) -> None:
+        failures.append(error)
+        server.should_exit = True
+
     with contextlib.closing(listen(settings.host, settings.port)) as listening:
         source = index_source(Path(index_dir) if index_dir is not None else None, progress=progress)
-        source.library()
-        app = build_app(source, settings)
+        app = build_app(source, settings, failed=failed)
+        config = uvicorn.Config(
+            app, log_level="warning", timeout_graceful_shutdown=_PATIENCE, server_header=False
+        )
+        server = uvicorn.Server(config)
         shown = f"[{settings.host}]" if ":" in settings.host else settings.host
         logger.info(
             "the page is open on http://%s:%s%s", shown, listening.getsockname()[1], settings.root_path
         )
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3, server_header=False)
         with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listening])
+            server.run(sockets=[listening])
+    if failures:
+        raise failures[0]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from dawu_qa.config import Settings
 
+_NO = frozenset({"0", "no", "off", "false"})
+
 
 def _data_dir() -> Path:
     return Settings.from_environment().data_dir
@@ -20,7 +22,7 @@ class WebSettings:
 
     `credentials` is "user:password" or empty. `root_path` is the folder that a reverse proxy serves the page
     under. At most `concurrency` questions are worked on and `waiting` wait; `questions_per_minute` holds for one
-    client that is not on this computer (0: no limit).
+    client that is not on this computer (0: no limit). `log_questions` writes their text to the log.
     """
 
     host: str = "127.0.0.1"
@@ -28,6 +30,7 @@ class WebSettings:
     credentials: str = ""
     root_path: str = ""
     feedback: bool = True
+    log_questions: bool = False
     data_dir: Path = field(default_factory=_data_dir)
     concurrency: int = 4
     waiting: int = 64
@@ -43,7 +46,7 @@ class WebSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **given: object) -> WebSettings:
-        """Read DAWU_QA_HOST, _PORT, _AUTH, _ROOT_PATH, _FEEDBACK, _RATE; what is given (and not None) wins."""
+        """Read DAWU_QA_HOST, _PORT, _AUTH, _ROOT_PATH, _FEEDBACK, _LOG_QUESTIONS, _RATE; what is given (and not None) wins."""
         named: dict[str, object] = {}
         for name, variable in (("host", "HOST"), ("credentials", "AUTH"), ("root_path", "ROOT_PATH")):
             if value := environment.get(f"DAWU_QA_{variable}"):
@@ -53,7 +56,9 @@ class WebSettings:
                 if not value.isdecimal():
                     raise ValueError(f"DAWU_QA_{variable} is a number, not {value!r}")
                 named[name] = int(value)
-        if environment.get("DAWU_QA_FEEDBACK", "").lower() in {"0", "no", "off", "false"}:
+        if environment.get("DAWU_QA_FEEDBACK", "").lower() in _NO:
             named["feedback"] = False
+        if environment.get("DAWU_QA_LOG_QUESTIONS", "").lower() not in {"", *_NO}:
+            named["log_questions"] = True
         named |= {name: value for name, value in given.items() if value is not None}
         return cls(**named)  # type: ignore[arg-type]

@@ -38,7 +38,9 @@ class PipelineSource:
         self._library: Library | None = None
         self._looked = 0.0
         self._refused = ""
+        self._warm = False
         self._lock = threading.Lock()
+        self._warming = threading.Lock()
 
     @classmethod
     def of(cls, pipeline: Pipeline) -> PipelineSource:
@@ -48,7 +50,18 @@ class PipelineSource:
     @property
     def ready(self) -> bool:
         """Whether questions can be answered without waiting for anything to load."""
-        return self._library is not None
+        return self._warm
+
+    def warm_up(self) -> None:
+        """Load all that the first question would wait for; those who call meanwhile wait.
+
+        Raises:
+            DawuQAError: The index or the encoder cannot be used.
+        """
+        with self._warming:
+            if not self.ready:
+                self.library().pipeline.warm_up()
+                self._warm = True
 
     def library(self) -> Library:
         """Return the documents and the pipeline of the index as it is now.
@@ -82,7 +95,10 @@ class PipelineSource:
 
 
 def index_source(index_dir: Path | None, *, progress: bool = False) -> PipelineSource:
-    """Return a source that loads an index (the own corpus's where None) and follows its rebuilding."""
+    """Return a source that loads an index (the own corpus's where None) and follows its rebuilding.
+
+    The encoder's model is loaded in the background: the documents are there before it.
+    """
     from dawu_qa.config import Settings
     from dawu_qa.errors import IndexMismatchError
     from dawu_qa.index.storage import read_manifest
@@ -92,10 +108,10 @@ def index_source(index_dir: Path | None, *, progress: bool = False) -> PipelineS
 
     def load(former: Pipeline | None) -> Pipeline:
         if not isinstance(former, QAPipeline):
-            return open_pipeline(index_dir, progress=progress)
+            return open_pipeline(index_dir, progress=progress, wait=False)
         try:
             return QAPipeline.load(folder, encoder=former.encoder)
         except IndexMismatchError:
-            return QAPipeline.load(folder)
+            return QAPipeline.load(folder, wait=False)
 
     return PipelineSource(load, lambda: read_manifest(folder)[0].fingerprint)

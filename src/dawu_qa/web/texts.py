@@ -37,6 +37,10 @@ _TABLE: dict[str, tuple[str, str]] = {
     "page.switch": ("English", "中文"),
     "page.switch_label": ("Switch to English", "切换到中文"),
     "page.loading": ("正在打开…", "Opening…"),
+    "page.model": (
+        "模型正在载入,可以先提问,稍等几秒就有回答。",
+        "The model is being loaded: ask now, the answer comes in a few seconds.",
+    ),
     "page.offline": ("连接不上,请刷新页面重试。", "No connection; reload the page to try again."),
     "meta.date": ("发布时间", "Published"),
     "meta.source": ("来源", "Source"),

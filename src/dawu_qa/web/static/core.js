@@ -52,10 +52,24 @@ window.dawuPage = (() => {
       state.title = [state.content.title, t("page.suffix")].filter(Boolean).join(" · ");
       fillAll();
       if (state.shown) apply(state.shown);
+      if (!state.content.ready) await untilReady();
     } catch (error) {
       const place = by("dq-header");
       if (place) place.textContent = language() === "zh" ? "连接不上,请刷新页面重试。" : "No connection; reload the page to try again.";
     }
+  }
+
+  /* The page is there before the model; who asks meanwhile is told what they wait for. */
+  async function untilReady() {
+    document.body.classList.add("dq-loading");
+    const say = (words) => { const place = by("dq-status"); if (place) place.textContent = words; };
+    for (let ready = false; !ready; ) {
+      say(t("page.model"));
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      ready = await fetch(`${base}/readyz`, { credentials: "same-origin" }).then((answer) => answer.ok, () => false);
+    }
+    say("");
+    document.body.classList.remove("dq-loading");
   }
 
   function switchLanguage(to) {
