@@ -26,6 +26,7 @@ torture: $(DEV_STAMP)
 	$(BIN)/python tests/torture/crash.py
 	$(BIN)/python tests/torture/damage.py
 	$(BIN)/python tests/torture/together.py
+	$(BIN)/python tests/torture/linear.py
 
 screenshots: $(DEV_STAMP)
 	$(BIN)/python tests/screenshots.py docs
