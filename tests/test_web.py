@@ -743,7 +743,7 @@ def test_an_answer_is_taken_as_it_is(library):
 
 
 def test_a_line_of_log_tells_of_each_question_without_its_text(pipeline, caplog):
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="dawu_qa"):
         in_process(pipeline, WebSettings(feedback=False), "POST", "/api/ask", json={"question": "饮水?"})
         in_process(
             pipeline, WebSettings(feedback=False), "POST", "/api/ask", json={"question": "后天会不会下雪?"}
@@ -757,7 +757,7 @@ def test_a_line_of_log_tells_of_each_question_without_its_text(pipeline, caplog)
 
 def test_the_text_of_questions_is_logged_where_that_is_asked_for(pipeline, caplog):
     settings = WebSettings(feedback=False, log_questions=True)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="dawu_qa"):
         in_process(pipeline, settings, "POST", "/api/ask", json={"question": "饮水\n多少?"})
     (line,) = [record.getMessage() for record in caplog.records if record.name.endswith("monitoring")]
     assert line.endswith('question="饮水\\n多少?"')
