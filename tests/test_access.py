@@ -20,7 +20,7 @@ USER, PASSWORD = "editor", "open sesame:1"
 OPEN = {"/healthz", "/readyz"}
 #: What tells a stranger about the machine or the software that runs on it.
 TELLTALE = re.compile(
-    r"Traceback|File \"|site-packages|uvicorn|starlette|fastapi|pydantic|/home/|/root/|/usr/", re.I
+    r"Traceback|File \"|site-packages|uvicorn|starlette|fastapi|pydantic|/(?:home|root|usr)/", re.I
 )
 POLICY_HEADERS = (
     "content-security-policy",

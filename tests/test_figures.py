@@ -51,7 +51,7 @@ def test_next_to_nothing_is_listed_that_the_reader_did_not_count(figures, interv
     assert len(extra) <= 0.06 * len(figures), extra
 
 
-def test_most_periods_counted_by_hand_hold_for_a_figure(figures):
+def test_many_dates_counted_by_hand_hold_for_a_figure(figures):
     """Not all do: a date may tell when something happened that has no figure."""
     dates = [counted["text"] for counted in COUNTED if counted["kind"] == "date"]
     named = [date for date in dates if any(date in figure.period for figure in figures)]

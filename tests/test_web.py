@@ -698,6 +698,15 @@ def test_the_script_at_the_top_tells_of_a_taken_port_in_one_line():
     assert "--port" in ran.stderr
 
 
+def until_ready(address: str) -> None:
+    """Wait for a server that starts, for a minute at most."""
+    for _ in range(600):
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"{address}/readyz", timeout=0.5).status_code == 200:
+                return
+        time.sleep(0.1)
+
+
 @pytest.mark.model
 def test_the_script_at_the_top_opens_the_page_and_ends_quietly(built_index, tmp_path):
     with socket.socket() as free:
@@ -713,11 +722,7 @@ def test_the_script_at_the_top_opens_the_page_and_ends_quietly(built_index, tmp_
     )
     try:
         address = f"http://127.0.0.1:{port}"
-        for _ in range(600):
-            with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{address}/readyz", timeout=0.5).status_code == 200:
-                    break
-            time.sleep(0.1)
+        until_ready(address)
         got = httpx.post(f"{address}/api/ask", json={"question": "饮水安全花了多少钱?"}).json()
         assert WATER in got["text"]
     finally:
@@ -826,12 +831,7 @@ def test_questions_in_flight_are_answered_before_the_server_ends(sign):
     try:
         line = next(line for line in running.stderr if "http://" in line)
         address = re.search(r"http://\S+", line).group()
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(address + "/readyz").status_code == 200:
-                    break
-            time.sleep(0.1)
+        until_ready(address)
         answers = []
         asking = [
             threading.Thread(

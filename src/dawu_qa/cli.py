@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -163,7 +162,7 @@ def ask(
         return
     print_answer(explained.answer)
     if explain:
-        click.echo(json.dumps(stages(explained), ensure_ascii=False, indent=1))
+        print_json(stages(explained))
 
 
 @cli.command()

@@ -77,12 +77,13 @@ class SentenceTransformerEncoder:
     def _encode_batch(self, texts: Sequence[str], prompt: str) -> list[EncodedText]:
         import torch
 
-        prefix = self.model.prompts.get(prompt, "") or ""
-        tokenized = self.model.tokenizer(
+        model = self.model
+        prefix = model.prompts.get(prompt, "") or ""
+        tokenized = model.tokenizer(
             [prefix + text for text in texts],
             padding=True,
             truncation=True,
-            max_length=self.model.max_seq_length,
+            max_length=model.max_seq_length,
             return_offsets_mapping=True,
             return_tensors="pt",
         )
@@ -90,7 +91,7 @@ class SentenceTransformerEncoder:
         tokenized.pop("token_type_ids", None)
         with self._lock, torch.inference_mode():
             features: dict[str, Any] = dict(tokenized)
-            for at, module in enumerate(self.model):
+            for at, module in enumerate(model):
                 features = module(features)
                 if at == 0:  # pooling and normalization in full precision
                     features["token_embeddings"] = features["token_embeddings"].float()

@@ -40,7 +40,7 @@ class Mender:
 
     def __init__(self, sources: Iterable[str], questions: Iterable[str] = ()) -> None:
         self._own = _phrases(sources)
-        self._questions = questions
+        self._questions = tuple(questions)
 
     @cached_property
     def _by_sound(self) -> dict[tuple[str, ...], str]:

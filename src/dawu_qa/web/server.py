@@ -40,7 +40,6 @@ logger = logging.getLogger(__name__)
 #: Seconds that a server that is told to end gives to the questions in flight.
 _PATIENCE = 10
 
-
 #: Called with what keeps the index from being loaded.
 Failed = Callable[[DawuQAError], None]
 
@@ -58,15 +57,15 @@ def build_app(
     settings = settings or WebSettings()
     if not isinstance(source, PipelineSource):
         source = PipelineSource.of(source)
+
+    async def assembled() -> FastAPI:
+        return _assembled(source, settings, failed)
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         # Where no event loop runs, Gradio opens one for each of its locks and closes none of them.
-        return asyncio.run(_assembled_in_loop(source, settings, failed))
-    return _assembled(source, settings, failed)
-
-
-async def _assembled_in_loop(source: PipelineSource, settings: WebSettings, failed: Failed | None) -> FastAPI:
+        return asyncio.run(assembled())
     return _assembled(source, settings, failed)
 
 
@@ -116,11 +115,11 @@ def _loading(
     def load() -> None:
         try:
             source.warm_up()
-        except DawuQAError as error:
-            if failed is None:
-                logger.exception("the index cannot be loaded; the page stays empty until it can")
-            else:
+        except Exception as error:
+            if failed is not None and isinstance(error, DawuQAError):
                 failed(error)
+            else:
+                logger.exception("the index cannot be loaded; the page stays empty until it can")
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -97,7 +97,7 @@ class PipelineSource:
 def index_source(index_dir: Path | None, *, progress: bool = False) -> PipelineSource:
     """Return a source that loads an index (the own corpus's where None) and follows its rebuilding.
 
-    The encoder's model is loaded in the background: the documents are there before it.
+    The first encoder's model is loaded in the background: the documents are there before it.
     """
     from dawu_qa.config import Settings
     from dawu_qa.errors import IndexMismatchError
@@ -112,6 +112,6 @@ def index_source(index_dir: Path | None, *, progress: bool = False) -> PipelineS
         try:
             return QAPipeline.load(folder, encoder=former.encoder)
         except IndexMismatchError:
-            return QAPipeline.load(folder, wait=False)
+            return QAPipeline.load(folder)
 
     return PipelineSource(load, lambda: read_manifest(folder)[0].fingerprint)

@@ -61,7 +61,6 @@ window.dawuPage = (() => {
 
   /* The page is there before the model; who asks meanwhile is told what they wait for. */
   async function untilReady() {
-    document.body.classList.add("dq-loading");
     const say = (words) => { const place = by("dq-status"); if (place) place.textContent = words; };
     for (let ready = false; !ready; ) {
       say(t("page.model"));
@@ -69,7 +68,6 @@ window.dawuPage = (() => {
       ready = await fetch(`${base}/readyz`, { credentials: "same-origin" }).then((answer) => answer.ok, () => false);
     }
     say("");
-    document.body.classList.remove("dq-loading");
   }
 
   function switchLanguage(to) {
