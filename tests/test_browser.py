@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -359,6 +360,24 @@ def test_a_busy_server_says_so_at_once(opened, tmp_path):
         slow.delay = 0.0
         second.click(".dq-retry .dq-ask")
         second.wait_for_selector(f"{ANSWER} strong")
+
+
+def test_a_page_opened_before_the_model_says_so_and_answers_once_it_is_there(opened, tmp_path):
+    loaded = threading.Event()
+
+    class Slow(FakePipeline):
+        def warm_up(self) -> None:
+            loaded.wait(30)
+
+    with served(PipelineSource(lambda _: Slow()), WebSettings(data_dir=tmp_path)) as address:
+        page = opened(address).page
+        page.wait_for_function("document.querySelector('#dq-status').textContent.includes('模型正在载入')")
+        page.fill(BOX, "饮水花了多少?")
+        page.press(BOX, "Enter")
+        loaded.set()
+        page.wait_for_selector(ANSWER)
+        assert WATER in page.locator(ANSWER).last.inner_text()
+        page.wait_for_function("!document.querySelector('#dq-status').textContent")
 
 
 def test_blank_and_overlong_questions_are_met_gently(opened, address, pipeline):

@@ -2,11 +2,12 @@
 
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from dawu_qa import ModelLoadError
+from dawu_qa import ModelLoadError, encoder
 from dawu_qa.default_model import model_folder
 from dawu_qa.encoder import SentenceTransformerEncoder
 from tiny_model import install, packed_model
@@ -158,3 +159,16 @@ def test_the_default_models_batches_agree_with_single_texts(real):
         (alone,) = real.encode_passage([text])
         assert float(alone.embedding @ together.embedding) > 0.999
         assert list(alone.token_ends) == list(together.token_ends)
+
+
+def test_a_lazy_encoder_loads_its_model_once_when_it_is_first_needed(tiny_folder, tiny, monkeypatch):
+    loaded = []
+    load = encoder._load
+    monkeypatch.setattr(encoder, "_load", lambda *given: loaded.append(given) or load(*given))
+    lazy = SentenceTransformerEncoder(str(tiny_folder), lazy=True)
+    assert lazy.fingerprint == tiny.fingerprint
+    assert not loaded
+    with ThreadPoolExecutor(8) as threads:
+        dims = list(threads.map(lambda _: lazy.dim, range(8)))
+    assert dims == [tiny.dim] * 8
+    assert len(loaded) == 1

@@ -20,6 +20,16 @@ def test_none_leaves_cosines_and_counts_all_tokens_alike():
     np.testing.assert_allclose(none.query_weights(rows), 0.2, atol=1e-6)
 
 
+def test_another_default_type_changes_nothing():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        none = no_projection(4)
+    finally:
+        torch.set_default_dtype(before)
+    assert {tensor.dtype for tensor in vars(none).values()} == {torch.float32}
+
+
 def test_the_trained_one_gives_unit_vectors_and_weights_that_sum_to_one():
     trained, rows = trained_projection(default_model.NAME, 384), tokens(7)
     for projected in (trained.query_tokens(rows), trained.passage_tokens(torch.from_numpy(rows))):

@@ -804,11 +804,13 @@ def test_the_page_is_open_while_its_index_loads_and_the_first_question_waits():
         assert httpx.get(address + "/healthz").status_code == 200
         assert httpx.get(address + "/readyz").status_code == 503
         assert httpx.get(address + "/page/content").json()["ready"] is False
+        assert httpx.get(address + "/page/ready").json() == {"ready": False}
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(address + "/api/ask", json={"question": "饮水?"}, timeout=0.5)
         loaded.set()
         assert WATER in httpx.post(address + "/api/ask", json={"question": "饮水?"}).json()["text"]
         assert httpx.get(address + "/readyz").status_code == 200
+        assert httpx.get(address + "/page/ready").json() == {"ready": True}
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])

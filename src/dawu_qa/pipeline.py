@@ -97,13 +97,13 @@ class QAPipeline:
         )
 
     @classmethod
-    def load(cls, index_dir: str | Path, *, encoder: Encoder | None = None, wait: bool = True) -> QAPipeline:
+    def load(cls, index_dir: str | Path, *, encoder: Encoder | None = None, lazy: bool = False) -> QAPipeline:
         """Load an index that `build_index` wrote, and the encoder that it was built with.
 
         Args:
             index_dir: Folder of the index.
             encoder: Default: a new one.
-            wait: Whether to return only when a new encoder has its model; otherwise the first question waits.
+            lazy: Load the model of a new encoder with the first question.
 
         Raises:
             IndexNotFoundError, IndexDamagedError, IndexMismatchError: The index is missing, damaged, stale or foreign.
@@ -113,7 +113,7 @@ class QAPipeline:
         if encoder is None:
             from dawu_qa.encoder import SentenceTransformerEncoder
 
-            encoder = SentenceTransformerEncoder(index.manifest.encoder, wait=wait)
+            encoder = SentenceTransformerEncoder(index.manifest.encoder, lazy=lazy)
         if encoder.fingerprint != index.manifest.encoder_fingerprint:
             raise IndexMismatchError(
                 f"the index in {index_dir} was built with another encoder ({index.manifest.encoder_fingerprint}, not "
@@ -323,14 +323,14 @@ def check_question(question: str, top_k: int = 1) -> None:
 
 
 def open_pipeline(
-    index_dir: str | Path | None = None, *, progress: bool = False, wait: bool = True
+    index_dir: str | Path | None = None, *, progress: bool = False, lazy: bool = False
 ) -> QAPipeline:
     """Load an index; where none is named, the own corpus's, which is built or rebuilt first if it must be.
 
     Args:
         index_dir: Default: DAWU_QA_INDEX, else the index of the corpus at hand.
         progress: Show how far a build is.
-        wait: Whether to return only when the encoder has its model; otherwise the first question waits.
+        lazy: Load the encoder's model with the first question.
 
     Raises:
         IndexNotFoundError, IndexDamagedError, IndexMismatchError: The index that was named cannot be used.
@@ -338,13 +338,13 @@ def open_pipeline(
     """
     settings = Settings.from_environment()
     if index_dir is not None or not settings.own_index:
-        return QAPipeline.load(index_dir or settings.index_dir, wait=wait)
+        return QAPipeline.load(index_dir or settings.index_dir, lazy=lazy)
     try:
         storage.load(settings.index_dir, corpus_dir=settings.corpus_dir)
     except (IndexNotFoundError, IndexDamagedError, IndexMismatchError) as error:
         logger.warning("%s: building it now", str(error).split(";")[0])
         build_index(settings.corpus_dir, settings.index_dir, progress=progress)
-    return QAPipeline.load(settings.index_dir, wait=wait)
+    return QAPipeline.load(settings.index_dir, lazy=lazy)
 
 
 _pipelines: dict[Path | None, QAPipeline] = {}

@@ -47,9 +47,9 @@ class TokenProjection:
 
 def no_projection(dim: int) -> TokenProjection:
     """Return the projection that changes nothing."""
-    return TokenProjection(
-        torch.eye(dim), torch.zeros(dim), torch.eye(dim), torch.zeros(dim), torch.zeros(dim)
-    )
+    # transformers changes the default type of the whole process while it loads a model
+    none, zeros = torch.eye(dim, dtype=torch.float32), torch.zeros(dim, dtype=torch.float32)
+    return TokenProjection(none, zeros, none, zeros, zeros)
 
 
 def trained_projection(encoder: str, dim: int) -> TokenProjection:

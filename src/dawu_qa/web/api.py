@@ -201,6 +201,10 @@ def router(desk: Desk) -> APIRouter:
             }
         )
 
+    @routes.get("/page/ready", include_in_schema=False)
+    async def page_ready() -> dict[str, bool]:
+        return {"ready": desk.source.ready}
+
     @routes.get("/page/figures", include_in_schema=False)
     async def page_figures(request: Request, lang: str = "") -> JSONResponse:
         library = await desk.library()

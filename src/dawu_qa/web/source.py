@@ -97,7 +97,7 @@ class PipelineSource:
 def index_source(index_dir: Path | None, *, progress: bool = False) -> PipelineSource:
     """Return a source that loads an index (the own corpus's where None) and follows its rebuilding.
 
-    The first encoder's model is loaded in the background: the documents are there before it.
+    The documents are there before the first encoder's model, which is loaded with `warm_up`.
     """
     from dawu_qa.config import Settings
     from dawu_qa.errors import IndexMismatchError
@@ -108,7 +108,7 @@ def index_source(index_dir: Path | None, *, progress: bool = False) -> PipelineS
 
     def load(former: Pipeline | None) -> Pipeline:
         if not isinstance(former, QAPipeline):
-            return open_pipeline(index_dir, progress=progress, wait=False)
+            return open_pipeline(index_dir, progress=progress, lazy=True)
         try:
             return QAPipeline.load(folder, encoder=former.encoder)
         except IndexMismatchError:

@@ -65,7 +65,8 @@ window.dawuPage = (() => {
     for (let ready = false; !ready; ) {
       say(t("page.model"));
       await new Promise((resolve) => setTimeout(resolve, 500));
-      ready = await fetch(`${base}/readyz`, { credentials: "same-origin" }).then((answer) => answer.ok, () => false);
+      /* Not /readyz: its 503 would stand in the console as an error. */
+      ready = await fetched("ready").then((answer) => answer.ready, () => false);
     }
     say("");
   }
