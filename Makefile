@@ -27,6 +27,8 @@ torture: $(DEV_STAMP)
 	$(BIN)/python tests/torture/damage.py
 	$(BIN)/python tests/torture/together.py
 	$(BIN)/python tests/torture/linear.py
+	$(BIN)/python tests/torture/load.py
+	$(BIN)/python tests/torture/no_network.py
 
 screenshots: $(DEV_STAMP)
 	$(BIN)/python tests/screenshots.py docs

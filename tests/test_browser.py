@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
+from behind_nginx import FOLDER, behind_nginx
 from dawu_qa.corpus import parse
 from dawu_qa.feedback import FILE_NAME, FeedbackStore, export_lines
 from dawu_qa.web import WebSettings
@@ -613,9 +614,16 @@ def test_an_index_that_was_rebuilt_is_taken_up_under_an_open_page(opened, pipeli
         page.wait_for_function(f"document.querySelector('#dq-interview mark')?.textContent == '{WATER}'")
 
 
-def test_the_page_works_behind_a_proxy_that_serves_it_in_a_folder(opened, pipeline, tmp_path):
-    with served(pipeline, WebSettings(data_dir=tmp_path, root_path="/qa"), folder="/qa") as address:
-        page = opened(f"{address}/qa/?lang=en").page
+@contextlib.contextmanager
+def behind_a_proxy_that_leaves_the_folder_out(settings: WebSettings, tmp_path: Path) -> Iterator[str]:
+    with served(FakePipeline(), settings, folder=FOLDER) as address:
+        yield address + FOLDER
+
+
+@pytest.mark.parametrize("proxy", [behind_nginx, behind_a_proxy_that_leaves_the_folder_out])
+def test_the_page_works_behind_a_proxy_that_serves_it_in_a_folder(opened, proxy, tmp_path):
+    with proxy(WebSettings(data_dir=tmp_path, root_path=FOLDER), tmp_path) as address:
+        page = opened(f"{address}/?lang=en").page
         assert page.evaluate("document.documentElement.lang") == "en"
         ask(page, "water?")
         assert page.inner_text(f"{ANSWER} strong") == WATER
@@ -634,19 +642,38 @@ def test_credentials_open_the_page(opened, pipeline, tmp_path):
         assert page.inner_text(f"{ANSWER} strong") == WATER
 
 
-@pytest.mark.model
-def test_the_real_pipeline_answers_in_the_page(opened, built_index, tmp_path_factory):
+@pytest.fixture(scope="module")
+def real(built_index, tmp_path_factory) -> Iterator[str]:
+    """The page over the real pipeline."""
     from dawu_qa.pipeline import QAPipeline
 
-    with served(
-        QAPipeline.load(built_index), WebSettings(data_dir=tmp_path_factory.mktemp("data"))
-    ) as address:
-        page = opened(address).page
-        ask(page, "饮水安全花了多少钱?")
-        assert WATER in page.inner_text(f"{ANSWER} strong")
-        page.wait_for_selector(MARK)
-        assert WATER in page.inner_text(MARK)
-        page.click("#dq-new")
-        page.wait_for_selector(".dq-welcome")
-        ask(page, "后天会不会下雪?")
-        assert "原文没有提到" in page.inner_text(ANSWER)
+    settings = WebSettings(data_dir=tmp_path_factory.mktemp("data"))
+    with served(QAPipeline.load(built_index), settings) as address:
+        yield address
+
+
+@pytest.mark.model
+def test_the_real_pipeline_answers_in_the_page(opened, real):
+    page = opened(real).page
+    ask(page, "饮水安全花了多少钱?")
+    assert WATER in page.inner_text(f"{ANSWER} strong")
+    page.wait_for_selector(MARK)
+    assert WATER in page.inner_text(MARK)
+    page.click("#dq-new")
+    page.wait_for_selector(".dq-welcome")
+    ask(page, "后天会不会下雪?")
+    assert "原文没有提到" in page.inner_text(ANSWER)
+
+
+@pytest.mark.model
+def test_twenty_people_ask_at_once_and_each_has_the_answer_to_their_question(opened, real):
+    pages = [opened(real).page for _ in range(20)]
+    asked = [("饮水安全花了多少钱?", WATER), ("后天会不会下雪?", "原文没有提到")] * 10
+    for page, (question, _) in zip(pages, asked, strict=True):
+        page.fill(BOX, question)
+    for page in pages:
+        page.press(BOX, "Enter")
+    for page, (_, answer) in zip(pages, asked, strict=True):
+        page.wait_for_selector(ANSWER)
+        assert page.locator(ANSWER).count() == 1
+        assert answer in page.inner_text(ANSWER)
