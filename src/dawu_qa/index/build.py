@@ -10,7 +10,9 @@ from typing import Self
 
 import numpy as np
 
+from dawu_qa.adapter import adapter_of
 from dawu_qa.corpus.folder import read_corpus
+from dawu_qa.encoder import SentenceTransformerEncoder
 from dawu_qa.index import storage
 from dawu_qa.index.contents import GRAINS, Catalogue, Vectors, clause_starts
 from dawu_qa.types import EncodedText, Encoder, FloatArray
@@ -48,10 +50,7 @@ def build_index(
     with storage.writing(index_dir) as folder:
         entries = read_corpus(corpus_dir, with_sidecars=with_sidecars)
         catalogue = Catalogue.of(entries)
-        if encoder is None:
-            from dawu_qa.encoder import SentenceTransformerEncoder
-
-            encoder = SentenceTransformerEncoder()
+        encoder = encoder or SentenceTransformerEncoder()
         vectors = encode(catalogue, encoder, progress=progress)
         manifest = storage.save(
             folder,
@@ -70,15 +69,32 @@ def encode(catalogue: Catalogue, encoder: Encoder, *, progress: bool = False) ->
     """Encode the texts of a catalogue."""
     texts = catalogue.texts()
     embeddings: dict[str, FloatArray] = {}
-    with _Progress(sum(len(group) for group in texts.values()), shown=progress) as shown:
+    total = sum(len(group) for group in texts.values()) + len(texts["passages"])
+    with _Progress(total, shown=progress) as shown:
         passages = list(_encoded(encoder, "passages", texts["passages"], shown))
         embeddings["passages"] = _stack([text.embedding for text in passages], encoder.dim)
+        answering = _answering(encoder)
+        answers = list(_encoded(answering, "answers", texts["passages"], shown)) if answering else passages
         for grain in GRAINS[1:]:
             vectors = [text.embedding for text in _encoded(encoder, grain, texts[grain], shown)]
             embeddings[grain] = _stack(vectors, encoder.dim)
-    tokens = np.concatenate([text.tokens for text in passages]).astype(np.float16)
+    tokens, answer_tokens = (
+        np.concatenate([text.tokens for text in encoded]).astype(np.float16)
+        for encoded in (passages, answers)
+    )
     ends = [text.token_ends for text in passages]
-    return Vectors(embeddings, tokens, clause_starts(catalogue, ends), np.concatenate(ends).astype(np.int64))
+    starts = clause_starts(catalogue, ends)
+    return Vectors(embeddings, tokens, answer_tokens, starts, np.concatenate(ends).astype(np.int64))
+
+
+def _answering(encoder: Encoder) -> Encoder | None:
+    """Return the encoder with its adapter; None where it has none."""
+    adapter = adapter_of(encoder.name, encoder.dim)
+    return (
+        encoder.updated(adapter.updates)
+        if adapter and isinstance(encoder, SentenceTransformerEncoder)
+        else None
+    )
 
 
 def _encoded(encoder: Encoder, grain: str, texts: Sequence[str], shown: _Progress) -> Iterator[EncodedText]:

@@ -30,7 +30,7 @@ from dawu_qa.corpus import SPLITTER_VERSION
 from dawu_qa.corpus.decode import printable
 from dawu_qa.corpus.folder import corpus_files
 from dawu_qa.corpus.sidecar import Fact
-from dawu_qa.default_model import file_sha256
+from dawu_qa.default_model import adapter_fingerprint, file_sha256
 from dawu_qa.errors import (
     CorpusError,
     IndexDamagedError,
@@ -44,7 +44,7 @@ from dawu_qa.index.lexical import lexical_corpora
 from dawu_qa.types import Block, Document, Encoder, Passage, Span
 
 #: Raised whenever the files of an index change their meaning.
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MEND = "run `dawu-qa index`"
 _CURRENT, _MANIFEST, _LOCK, _PREFIX = "CURRENT", "manifest.json", ".lock", "generation-"
 _BM25 = "bm25-"
@@ -62,6 +62,7 @@ class Manifest:
     splitter_version: int
     encoder: str
     encoder_fingerprint: str
+    adapter: str
     corpus_dir: str
     with_sidecars: bool
     corpus: Mapping[str, str]
@@ -165,6 +166,7 @@ def save(
     }
     (folder / "catalogue.json").write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
     np.save(folder / "tokens.npy", vectors.tokens)
+    np.save(folder / "answer-tokens.npy", vectors.answer_tokens)
     np.save(folder / "clause-starts.npy", vectors.clause_starts)
     np.save(folder / "token-ends.npy", vectors.token_ends)
     for grain, embeddings in vectors.embeddings.items():
@@ -184,6 +186,7 @@ def save(
         splitter_version=SPLITTER_VERSION,
         encoder=encoder.name,
         encoder_fingerprint=encoder.fingerprint,
+        adapter=adapter_fingerprint(encoder.name),
         corpus_dir=os.path.relpath(corpus_dir.resolve(), folder.parent.resolve()),
         with_sidecars=with_sidecars,
         corpus=dict(corpus),
@@ -255,7 +258,8 @@ def stale_reason(manifest: Manifest, index_dir: Path, corpus_dir: Path | None = 
 
     A corpus that is no longer where it was (an index that was moved by itself) is not held against it.
     """
-    if manifest.splitter_version != SPLITTER_VERSION or manifest.package_version != __version__:
+    now_written = (SPLITTER_VERSION, __version__, adapter_fingerprint(manifest.encoder))
+    if (manifest.splitter_version, manifest.package_version, manifest.adapter) != now_written:
         return "dawu_qa has changed since"
     folder = corpus_dir if corpus_dir is not None else index_dir / manifest.corpus_dir
     if not folder.is_dir():
@@ -302,9 +306,8 @@ def _assembled(manifest: Manifest, folder: Path, files: Mapping[str, bytes]) -> 
         grain: faiss.deserialize_index(np.frombuffer(files[f"{grain}.faiss"], np.uint8)) for grain in GRAINS
     }
     embeddings = {grain: index.reconstruct_n(0, index.ntotal) for grain, index in dense.items()}
-    tokens, starts, ends = (
-        np.load(BytesIO(files[f"{name}.npy"])) for name in ("tokens", "clause-starts", "token-ends")
-    )
+    arrays = ("tokens", "answer-tokens", "clause-starts", "token-ends")
+    vectors = Vectors(embeddings, *(np.load(BytesIO(files[f"{name}.npy"])) for name in arrays))
     lexical = {
         name.removeprefix(_BM25): bm25s.BM25.load(folder / name, load_corpus=False)
         for name in sorted({Path(name).parts[0] for name in files})
@@ -313,7 +316,7 @@ def _assembled(manifest: Manifest, folder: Path, files: Mapping[str, bytes]) -> 
     encoded = {grain: len(texts) for grain, texts in catalogue.texts().items()}
     if encoded != {grain: index.ntotal for grain, index in dense.items()}:
         raise ValueError("texts and vectors are not as many")
-    return Index(manifest, catalogue, Vectors(embeddings, tokens, starts, ends), dense, lexical)
+    return Index(manifest, catalogue, vectors, dense, lexical)
 
 
 def _read_catalogue(texts: dict[str, Any]) -> Catalogue:

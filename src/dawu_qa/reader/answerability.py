@@ -16,18 +16,30 @@ from dawu_qa.reader.places import places
 from dawu_qa.reader.questions import CUES, content_pairs, cues, expected_kinds
 from dawu_qa.reader.ranking import Ranked
 from dawu_qa.retrieval.fusion import Retrieved
+from dawu_qa.retrieval.retrievers import TokenMatch
 
 FEATURES = (
     "bias", "fact_cosine", "fact_gap", "fact_margin", "top_fact", "question_gap", "question_cosine", "term_gap", "term_score", "no_questions",
-    "sentence_cosine", "background_cosine", "background_gap", "clause_late", "clause_projected", "passage_late", "weakest_token", "weak_tokens",
+    "sentence_cosine", "background_cosine", "background_gap", "clause_late", "clause_answering", "passage_late", "weakest_token", "weak_tokens",
     "coverage_text", "coverage_expanded", "unsupported_passage", "unsupported_corpus",
     "foreign_year", "foreign_name", "foreign_number", "unread_latin", "kind_missing", "kind_untold",
     "echo", "asked_value", "cue_share", *(f"cue_{name}" for name in CUES), *(f"lone_{name}" for name in CUES),
-    "top_probability", "margin", "passage_margin", "agreement", "latin",
+    "begin_logit", "end_logit", "begin_mass", "end_mass", "sentence_mass", "span_mass", "sentence_answering",
+    "answering_told", "begin_told", "end_told", "top_probability", "margin", "passage_margin", "agreement", "latin",
 )  # fmt: skip
 
 _ECHO, _ASKED_VALUE = ranking.FEATURES.index("echo"), ranking.FEATURES.index("asked_value")
 _FACT_GAP = ranking.FEATURES.index("fact_mean_gap")
+_POINTED = (
+    "begin_logit",
+    "end_logit",
+    "begin_mass",
+    "end_mass",
+    "sentence_mass",
+    "span_mass",
+    "sentence_answering",
+)
+_POINTED_AT = [ranking.FEATURES.index(name) for name in _POINTED]
 _MARGIN_LIMIT = 5.0
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
 _LATIN = re.compile(r"[a-z]{4,}")
@@ -113,7 +125,7 @@ class Answerability:
 
     def _near_text(self, retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
         """Say how near the text comes to the question, against questions that no corpus is about."""
-        units, late, projected = retrieved.units, retrieved.tokens.clause_maxima, retrieved.projected
+        units, late, answering = retrieved.units, retrieved.tokens.clause_maxima, retrieved.answering
         background = float(units["background"].max()) if "background" in units else 0.85
         nearest = max(float(units[grain].max()) for grain in ("sentences", "questions") if grain in units)
         by_token = late[:, self._clause_passages == ranked.candidates[0].passage].max(axis=1)
@@ -122,7 +134,7 @@ class Answerability:
             "background_cosine": (background - 0.85) * 10,
             "background_gap": (nearest - background) * 10,
             "clause_late": (float(late.mean(axis=0).max()) - 0.85) * 10,
-            "clause_projected": (float((projected.weights @ projected.clause_maxima).max()) + 0.2) * 10,
+            "clause_answering": float((answering.weights @ answering.clause_maxima).max()) * 10,
             "passage_late": (float(by_token.mean()) - 0.85) * 10,
             "weakest_token": (float(by_token.min()) - 0.8) * 10,
             "weak_tokens": float((by_token < 0.84).mean()),
@@ -176,12 +188,21 @@ class Answerability:
         return Judgement(float(grounded), float(min(correct, grounded)))
 
 
+def _over_absent(match: TokenMatch) -> dict[str, float]:
+    """Say by how much the text exceeds what none that tells the answer does: late interaction and both logits."""
+    told = [(match.weights @ match.clause_maxima).max() * 10, *match.pointers.max(axis=1) / 5]
+    least = match.absent * [10, 1 / 5, 1 / 5]
+    return dict(zip(("answering_told", "begin_told", "end_told"), map(float, told - least), strict=True))
+
+
 def _certainty(retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
     """Say how far the best candidate and the best passage are ahead, and how many retrievers agree."""
     leader, best = retrieved.ranking[0], np.sort(retrieved.score)[::-1]
     margin = float(ranked.scores[0] - ranked.scores[1]) if len(ranked.scores) > 1 else _MARGIN_LIMIT
     passage_margin = float(best[0] - best[1]) if len(best) > 1 else _MARGIN_LIMIT
     return {
+        **dict(zip(_POINTED, map(float, ranked.features[0, _POINTED_AT]), strict=True)),
+        **_over_absent(retrieved.answering),
         "top_fact": float(ranked.features[0, _FACT_GAP]),
         "top_probability": float(ranked.probabilities[0]),
         "margin": min(margin, _MARGIN_LIMIT),

@@ -33,11 +33,12 @@ _NUMERIC = frozenset(
 _LEFT_TOKENS, _RIGHT_TOKENS = 6, 5
 
 FEATURES = (
-    "passage", "clause_late", "sentence_late", "clause_projected", "sentence_projected", "clause_dense", "sentence_dense",
+    "passage", "clause_late", "sentence_late", "clause_answering", "sentence_answering", "clause_dense", "sentence_dense",
     "fact_dense", "fact_terms", "fact_mean", "fact_mean_gap", "fact_mean_share", "no_fact", "sentence_fact",
     "kind_first", "kind_other", "kind_clash", "kind_untold",
     "number_missing",
-    "window_late", "left_late", "right_late", "window_projected", "left_projected", "right_projected", "asked_unit", "asked_noun",
+    "window_late", "left_late", "right_late", "window_answering", "left_answering", "right_answering", "asked_unit", "asked_noun",
+    "begin_logit", "end_logit", "begin_mass", "end_mass", "sentence_mass", "span_mass",
     "left_overlap", "right_overlap", "inside_overlap", "asked_value", "echo", "length",
     "left_two", "left_four", "right_two", "right_four", "title", "title_how", "long_how", "cue_match",
     *(f"is_{kind}" for kind in KINDS),
@@ -71,6 +72,10 @@ class Ranker:
         )
         self._clause_sentence = _clause_sentences(catalogue)
         self._windows = _windows(self.candidates, index)
+        self._own_tokens = self._windows.pop("own")
+        starts = np.searchsorted(self._clause_sentence, np.arange(len(catalogue.sentences) + 1))
+        borders = index.vectors.clause_starts[starts]
+        self._sentence_tokens = np.stack([borders[:-1], borders[1:]], axis=1)
         self._context = [_context(candidate, catalogue) for candidate in self.candidates]
         self._folded = [fold(candidate.span.text) for candidate in self.candidates]
         self._beside = [_beside(candidate, catalogue) for candidate in self.candidates]
@@ -104,7 +109,7 @@ class Ranker:
         kinds = expected_kinds(query.asked)
         columns: dict[str, Any] = {}
         columns["passage"] = (retrieved.score - retrieved.score.max())[self._passage[at]]
-        for name, match in (("late", retrieved.tokens), ("projected", retrieved.projected)):
+        for name, match in (("late", retrieved.tokens), ("answering", retrieved.answering)):
             clause = match.weights @ match.clause_maxima
             sentence = match.weights @ _sentence_maxima(match.clause_maxima, self._clause_sentence)
             columns[f"clause_{name}"] = _centred(clause[self._clause[at]])
@@ -114,6 +119,7 @@ class Ranker:
                 columns[f"{side}_{name}"] = _centred(window)
         columns["clause_dense"] = _centred(retrieved.units["clauses"][self._clause[at]])
         columns["sentence_dense"] = _centred(retrieved.units["sentences"][self._sentence[at]])
+        columns |= self._pointer_features(retrieved, at)
         columns |= self._fact_features(retrieved, at)
         kind = [KINDS[number] for number in self._kind[at]]
         columns["kind_first"] = [bool(kinds) and name == kinds[0] for name in kind]
@@ -149,6 +155,24 @@ class Ranker:
         for number, name in enumerate(KINDS):
             columns[f"is_{name}"] = self._kind[at] == number
         return np.stack([np.asarray(columns[name], np.float32) for name in FEATURES], axis=1)
+
+    def _pointer_features(self, retrieved: Retrieved, at: np.ndarray[Any, Any]) -> dict[str, Any]:
+        """Say how well a candidate is pointed at as the words that answer: where it begins and ends, and as a whole."""
+        begin, end = retrieved.answering.pointers
+        first, behind = self._own_tokens[at].T
+        begin_logit, end_logit = begin[first], end[behind - 1]
+        own = self._own_tokens[at]
+        begin_mass, end_mass = _mass_inside(begin, own), _mass_inside(end, own)
+        whole = np.exp((begin_logit - begin_logit.max()) + (end_logit - end_logit.max()))
+        in_sentence = _mass_inside(begin, self._sentence_tokens) + _mass_inside(end, self._sentence_tokens)
+        return {
+            "begin_logit": (begin_logit - begin_logit.max()) / 5,
+            "end_logit": (end_logit - end_logit.max()) / 5,
+            "begin_mass": begin_mass,
+            "end_mass": end_mass,
+            "sentence_mass": in_sentence[self._sentence[at]] / 2,
+            "span_mass": whole / whole.sum(),
+        }
 
     def _fact_features(self, retrieved: Retrieved, at: np.ndarray[Any, Any]) -> dict[str, Any]:
         """Say how much of the nearest questions ask for what a candidate answers: by meaning, by terms, by both."""
@@ -255,13 +279,13 @@ def _sentence_maxima(maxima: FloatArray, clause_sentence: np.ndarray[Any, Any]) 
 
 
 def _windows(candidates: tuple[Candidate, ...], index: Index) -> dict[str, np.ndarray[Any, Any]]:
-    """Return for each candidate the tokens around it, left of it and right of it, as first and behind the last."""
+    """Return for each candidate its tokens, those around it, left of it and right of it, as first and behind the last."""
     ends, starts = index.vectors.token_ends, index.vectors.clause_starts
     first: dict[int, int] = {}
     for clause, unit in enumerate(index.catalogue.clauses):
         first.setdefault(unit.passage, int(starts[clause]))
     borders = [*sorted(first.values()), int(starts[-1])]
-    around, left, right = [], [], []
+    own_tokens, around, left, right = [], [], [], []
     for candidate in candidates:
         low = first[candidate.passage]
         high = borders[borders.index(low) + 1]
@@ -271,10 +295,12 @@ def _windows(candidates: tuple[Candidate, ...], index: Index) -> dict[str, np.nd
         stop = max(begin + 1, low + int(np.searchsorted(own, candidate.span.end - offset, side="left")) + 1)
         begin, stop = min(begin, high - 1), min(stop, high)
         before, behind = max(low, begin - _LEFT_TOKENS), min(high, stop + _RIGHT_TOKENS)
+        own_tokens.append((begin, max(stop, begin + 1)))
         around.append((before, behind))
         left.append((before, max(begin, before + 1)))
         right.append((min(stop, behind - 1), behind))
-    return {"window": np.asarray(around), "left": np.asarray(left), "right": np.asarray(right)}
+    windows = {"own": own_tokens, "window": around, "left": left, "right": right}
+    return {name: np.asarray(pairs) for name, pairs in windows.items()}
 
 
 def _window_maxima(similarities: FloatArray, windows: np.ndarray[Any, Any]) -> FloatArray:
@@ -283,6 +309,13 @@ def _window_maxima(similarities: FloatArray, windows: np.ndarray[Any, Any]) -> F
         [similarities, similarities[:, -1:]], axis=1
     )  # a window may end behind the last token
     return np.asarray(np.maximum.reduceat(padded, windows.ravel(), axis=1)[:, ::2])
+
+
+def _mass_inside(logits: FloatArray, windows: np.ndarray[Any, Any]) -> FloatArray:
+    """Return how much of the softmax over all tokens lies in each window."""
+    mass = np.exp(logits.astype(np.float64) - logits.max())
+    before = np.concatenate([[0.0], np.cumsum(mass / mass.sum())])
+    return np.asarray(before[windows[:, 1]] - before[windows[:, 0]], np.float32)
 
 
 def _centred(values: FloatArray) -> FloatArray:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dawu_qa.adapter import QuestionHead, adapter_of
 from dawu_qa.index.storage import Index
 from dawu_qa.retrieval.facts import FactMatcher, FactScores
-from dawu_qa.retrieval.projection import no_projection, trained_projection
 from dawu_qa.retrieval.query import Query
 from dawu_qa.retrieval.retrievers import (
     Dense,
@@ -32,7 +32,7 @@ class Retrieved:
     `features` maps a retriever to its standardised scores, shape (passages,), times the gate that says how much it
     knows of the query. `score` is their weighted sum. The rest is what the reader goes on from: unit scores
     by grain, BM25 scores of all questions (the unanswerable ones last), how near each fact is, how the query's
-    tokens match those of the corpus as the encoder gives them (`tokens`) and as they are projected (`projected`).
+    tokens match those of the corpus as the encoder gives them (`tokens`) and as the adapter does (`answering`).
     """
 
     query: Query
@@ -42,7 +42,7 @@ class Retrieved:
     question_terms: FloatArray
     facts: FactScores
     tokens: TokenMatch
-    projected: TokenMatch
+    answering: TokenMatch
     coverage: dict[str, float]
 
     @property
@@ -81,10 +81,14 @@ class Fusion:
             for name in ("text", "expanded", "pinyin")
         }
         self._question_terms = index.lexical.get("questions")
-        dim = index.vectors.tokens.shape[1]
+        vectors, dim = index.vectors, index.vectors.tokens.shape[1]
+        none, adapter = QuestionHead.none(dim), adapter_of(index.manifest.encoder, dim)
         self._late = {
-            "late_interaction": LateInteraction("late_interaction", index, no_projection(dim)),
-            "projected": LateInteraction("projected", index, trained_projection(index.manifest.encoder, dim)),
+            name: LateInteraction(name, catalogue, vectors, tokens, head)
+            for name, tokens, head in (
+                ("late_interaction", vectors.tokens, none),
+                ("answering", vectors.answer_tokens, adapter.head if adapter else none),
+            )
         }
         self._facts = FactMatcher(index)
         self._fact_passages = np.asarray(catalogue.fact_passages, np.intp)
@@ -108,6 +112,7 @@ class Fusion:
         facts = self._facts.scores(query)
         raw["facts"] = best_by_group(facts.facts, self._fact_passages, self._passages)
         raw |= {name: late.by_passage(matches[name]) for name, late in self._late.items()}
+        raw["pointed"] = self._late["answering"].pointed(matches["answering"])
         raw |= {name: lexical.scores(query) for name, lexical in self._lexical.items()}
         raw["question_terms"] = best_by_group(
             question_terms[: len(self._question_passages)], self._question_passages, self._passages
@@ -129,7 +134,7 @@ class Fusion:
             question_terms,
             facts,
             matches["late_interaction"],
-            matches["projected"],
+            matches["answering"],
             coverage,
         )
 

@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from dawu_qa.index.storage import Index
-from dawu_qa.retrieval.projection import TokenProjection
+from dawu_qa.adapter import QuestionHead
+from dawu_qa.index.contents import Catalogue, Vectors
 from dawu_qa.retrieval.query import Query
 from dawu_qa.types import FloatArray
 
@@ -76,12 +77,16 @@ class TokenMatch:
     """How the tokens of a query match those of the corpus.
 
     `weights`, shape (query tokens,), say how much each counts and sum to 1; `similarities`, shape (query tokens,
-    tokens), are cosines; `clause_maxima`, shape (query tokens, clauses), the best of each clause.
+    tokens), are cosines; `clause_maxima`, shape (query tokens, clauses), the best of each clause; `pointers`, shape
+    (2, tokens), the logits that the answer begins and ends with a token; `absent`, shape (3,), what the late
+    interaction and the two logits exceed where the text tells the answer.
     """
 
     weights: FloatArray
     similarities: FloatArray
     clause_maxima: FloatArray
+    pointers: FloatArray
+    absent: FloatArray
 
 
 class LateInteraction:
@@ -90,25 +95,33 @@ class LateInteraction:
     Source: Khattab and Zaharia 2020 (ColBERT), with a weighted mean for the sum, over a frozen encoder.
     """
 
-    def __init__(self, name: str, index: Index, projection: TokenProjection) -> None:
-        catalogue = index.catalogue
+    def __init__(
+        self,
+        name: str,
+        catalogue: Catalogue,
+        vectors: Vectors,
+        tokens: NDArray[np.float16],
+        head: QuestionHead,
+    ) -> None:
         self.name = name
-        self._projection = projection
-        self._tokens = projection.passage_tokens(
-            torch.from_numpy(np.asarray(index.vectors.tokens, np.float32))
-        )
-        self._starts = index.vectors.clause_starts[:-1]
-        self._clause_passages = np.asarray([unit.passage for unit in catalogue.clauses], np.intp)
-        self._passages = len(catalogue.passages)
+        self._head = head
+        self._tokens = torch.from_numpy(np.asarray(tokens, np.float32)).T.contiguous()
+        self._starts = vectors.clause_starts[:-1]
+        owners = np.asarray([unit.passage for unit in catalogue.clauses], np.intp)
+        self._first_clauses = np.searchsorted(owners, np.arange(len(catalogue.passages)))
 
     def match(self, query: Query) -> TokenMatch:
         """Compare all tokens of a query with all of the corpus.
 
         The product is torch's: threads of a second BLAS, spinning beside those of torch, slow the encoder tenfold.
         """
-        similarities = torch.matmul(self._projection.query_tokens(query.tokens), self._tokens.T).numpy()
+        tokens, embedding = torch.from_numpy(query.tokens), torch.from_numpy(query.embedding)
+        asked = torch.cat([self._head.tokens(tokens), self._head.pointers(tokens, embedding)])
+        products = torch.matmul(asked, self._tokens).numpy()
+        similarities, pointers = products[:-2], products[-2:]
         maxima = np.maximum.reduceat(similarities, self._starts, axis=1)
-        return TokenMatch(self._projection.query_weights(query.tokens), similarities, maxima)
+        weights, absent = self._head.weights(tokens), self._head.absent @ embedding
+        return TokenMatch(weights.numpy(), similarities, maxima, pointers, absent.numpy())
 
     def scores(self, query: Query) -> FloatArray:
         """Return the weighted mean over the query's tokens of the best cosine in each passage."""
@@ -116,8 +129,15 @@ class LateInteraction:
 
     def by_passage(self, match: TokenMatch) -> FloatArray:
         """Return the passages' scores from what `match` gives."""
-        starts = np.searchsorted(self._clause_passages, np.arange(self._passages))
-        return np.asarray(match.weights @ np.maximum.reduceat(match.clause_maxima, starts, axis=1))
+        return np.asarray(
+            match.weights @ np.maximum.reduceat(match.clause_maxima, self._first_clauses, axis=1)
+        )
+
+    def pointed(self, match: TokenMatch) -> FloatArray:
+        """Return how well the best answer of each passage is pointed at, shape (passages,): a begin and an end logit."""
+        return np.asarray(
+            np.maximum.reduceat(match.pointers, self._starts[self._first_clauses], axis=1).sum(0)
+        )
 
 
 def lexical_scores(bm25: Any, terms: Sequence[str]) -> FloatArray:
