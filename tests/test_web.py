@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import html
@@ -737,6 +738,23 @@ def test_the_script_at_the_top_opens_the_page_and_ends_quietly(built_index, tmp_
 def test_an_address_of_another_computer_is_an_error():
     with pytest.raises(ServeError):
         listen("192.0.2.1", 0)
+
+
+def test_what_is_sent_does_not_wait_for_more():
+    async def delayed() -> bool:
+        accepted = asyncio.get_running_loop().create_future()
+        with contextlib.closing(listen("127.0.0.1", 0)) as listening:
+            server = await asyncio.start_server(lambda _, writer: accepted.set_result(writer), sock=listening)
+            async with server:
+                _, client = await asyncio.open_connection(*listening.getsockname())
+                writer = await accepted
+                sent = writer.get_extra_info("socket")
+                found = not sent.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                writer.close()
+                client.close()
+        return found
+
+    assert not asyncio.run(delayed())
 
 
 def test_an_answer_is_taken_as_it_is(library):
