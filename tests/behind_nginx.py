@@ -20,7 +20,9 @@ FOLDER = "/dawu"
 _EXAMPLE = Path(__file__).parents[1] / "docs/nginx.conf"
 _EXECUTABLE = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 _CONFIGURATION = """
+user root;
 daemon off;
+master_process off;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{}}

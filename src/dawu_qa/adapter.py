@@ -69,10 +69,18 @@ class QuestionHead:
 
 @dataclass(frozen=True)
 class Adapter:
-    """Updates of the encoder's weights, by the name of the weight, and the head that goes with them."""
+    """The factors of the updates of the encoder's weights, by the name of the weight, and the head that goes with them.
 
-    updates: Mapping[str, torch.Tensor]
+    Of a weight of shape (out, in) they have the shapes (out, rank) and (rank, in).
+    """
+
+    factors: Mapping[str, tuple[torch.Tensor, torch.Tensor]]
     head: QuestionHead
+
+    @property
+    def updates(self) -> dict[str, torch.Tensor]:
+        """What is added to each weight; as large as the weights, so made only to build an index."""
+        return {name: up @ down for name, (up, down) in self.factors.items()}
 
 
 def adapter_of(encoder: str, dim: int) -> Adapter | None:
@@ -89,9 +97,9 @@ def _shipped() -> Adapter:
 
     stored = {name: tensor.float() for name, tensor in load(default_model.ADAPTER.read_bytes()).items()}
     head = QuestionHead(**{field.name: stored[_HEAD + field.name] for field in fields(QuestionHead)})
-    updates = {
-        name.removesuffix(_UP): tensor @ stored[name.removesuffix(_UP) + _DOWN]
+    factors = {
+        name.removesuffix(_UP): (tensor, stored[name.removesuffix(_UP) + _DOWN])
         for name, tensor in stored.items()
         if name.endswith(_UP)
     }
-    return Adapter(updates, head)
+    return Adapter(factors, head)
