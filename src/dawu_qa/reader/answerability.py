@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -91,6 +92,7 @@ class Answerability:
             fold(" ".join((text, *asked))) for text, asked in zip(self._texts, questions, strict=True)
         ]
         self._all = " ".join(self._expanded)
+        self._pairs = frozenset(map("".join, pairwise(self._all)))
         self._cues = [[cues(fold(question)) for question in fact.questions] for fact in catalogue.facts]
         self._clause_passages = np.asarray([unit.passage for unit in catalogue.clauses], np.intp)
 
@@ -155,7 +157,7 @@ class Answerability:
             "coverage_text": retrieved.coverage["text"],
             "coverage_expanded": retrieved.coverage["expanded"],
             "unsupported_passage": _missing(pairs, self._expanded[passage]),
-            "unsupported_corpus": _missing(pairs, self._all),
+            "unsupported_corpus": _missing(pairs, self._pairs),
             "foreign_year": float(any(year not in text and year not in known for year in years)),
             "foreign_name": float(any(name not in self._all for name in places(query.folded, query.text))),
             "foreign_number": float(any(number not in text for number in numbers)),
@@ -213,5 +215,5 @@ def _certainty(retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
     }
 
 
-def _missing(pairs: list[str], text: str) -> float:
-    return sum(pair not in text for pair in pairs) / len(pairs) if pairs else 0.0
+def _missing(pairs: list[str], known: Container[str]) -> float:
+    return sum(pair not in known for pair in pairs) / len(pairs) if pairs else 0.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dawu_qa.adapter import QuestionHead, adapter_of
+from dawu_qa.adapter import adapter_of
 from dawu_qa.index.storage import Index
 from dawu_qa.retrieval.facts import FactMatcher, FactScores
 from dawu_qa.retrieval.query import Query
@@ -82,12 +82,12 @@ class Fusion:
         }
         self._question_terms = index.lexical.get("questions")
         vectors, dim = index.vectors, index.vectors.tokens.shape[1]
-        none, adapter = QuestionHead.none(dim), adapter_of(index.manifest.encoder, dim)
+        adapter = adapter_of(index.manifest.encoder, dim)
         self._late = {
             name: LateInteraction(name, catalogue, vectors, tokens, head)
             for name, tokens, head in (
-                ("late_interaction", vectors.tokens, none),
-                ("answering", vectors.answer_tokens, adapter.head if adapter else none),
+                ("late_interaction", vectors.tokens, None),
+                ("answering", vectors.answer_tokens, adapter.head if adapter else None),
             )
         }
         self._facts = FactMatcher(index)
@@ -119,11 +119,10 @@ class Fusion:
         )
         gates = {name: share**2 for name, share in coverage.items()}
         gates["question_terms"] = gates["expanded"]
-        features = {name: standardise(scores) * gates.get(name, 1.0) for name, scores in raw.items()}
-        score = sum(
-            (self._weights.get(name, 0.0) * feature for name, feature in features.items()),
-            np.zeros(self._passages, np.float32),
-        )
+        known = np.asarray([gates.get(name, 1.0) for name in raw], np.float32)
+        standardised = standardise(np.stack(list(raw.values()))) * known[:, None]
+        features = dict(zip(raw, standardised, strict=True))
+        score = np.asarray([self._weights.get(name, 0.0) for name in raw], np.float32) @ standardised
         for passage in previous:
             score[passage] += _PREVIOUS_BONUS
         return Retrieved(
@@ -140,8 +139,9 @@ class Fusion:
 
 
 def standardise(scores: FloatArray) -> FloatArray:
-    """Return scores with mean 0 and standard deviation 1; zeros where all are equal."""
-    deviation = float(scores.std())
-    return np.asarray(
-        (scores - scores.mean()) / deviation if deviation > 1e-9 else np.zeros_like(scores), np.float32
+    """Return rows of scores, shape (..., passages), with mean 0 and standard deviation 1; zeros where all are equal."""
+    centred, deviation = (
+        scores - scores.mean(axis=-1, keepdims=True),
+        scores.std(axis=-1, keepdims=True),
     )
+    return np.asarray(np.where(deviation > 1e-9, centred / np.maximum(deviation, 1e-9), 0.0), np.float32)

@@ -92,7 +92,8 @@ class TokenMatch:
 class LateInteraction:
     """The weighted mean, over the query's tokens, of the best cosine among a clause's, sentence's or passage's tokens.
 
-    Source: Khattab and Zaharia 2020 (ColBERT), with a weighted mean for the sum, over a frozen encoder.
+    Source: Khattab and Zaharia 2020 (ColBERT), with a weighted mean for the sum, over a frozen encoder. Without a head
+    all tokens of a query count alike, and nothing is pointed at.
     """
 
     def __init__(
@@ -101,12 +102,13 @@ class LateInteraction:
         catalogue: Catalogue,
         vectors: Vectors,
         tokens: NDArray[np.float16],
-        head: QuestionHead,
+        head: QuestionHead | None,
     ) -> None:
         self.name = name
         self._head = head
         self._tokens = torch.from_numpy(np.asarray(tokens, np.float32)).T.contiguous()
         self._starts = vectors.clause_starts[:-1]
+        self._nowhere = np.zeros((2, len(tokens)), np.float32)
         owners = np.asarray([unit.passage for unit in catalogue.clauses], np.intp)
         self._first_clauses = np.searchsorted(owners, np.arange(len(catalogue.passages)))
 
@@ -116,6 +118,11 @@ class LateInteraction:
         The product is torch's: threads of a second BLAS, spinning beside those of torch, slow the encoder tenfold.
         """
         tokens, embedding = torch.from_numpy(query.tokens), torch.from_numpy(query.embedding)
+        if self._head is None:
+            similarities = torch.matmul(tokens, self._tokens).numpy()
+            maxima = np.maximum.reduceat(similarities, self._starts, axis=1)
+            alike = np.full(len(tokens), 1 / max(len(tokens), 1), np.float32)
+            return TokenMatch(alike, similarities, maxima, self._nowhere, np.zeros(3, np.float32))
         asked = torch.cat([self._head.tokens(tokens), self._head.pointers(tokens, embedding)])
         products = torch.matmul(asked, self._tokens).numpy()
         similarities, pointers = products[:-2], products[-2:]
