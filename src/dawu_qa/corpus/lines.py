@@ -39,6 +39,14 @@ _FIELD = re.compile(
     + r")\s*[:：]\s*(?P<value>\S.*)",
     re.I,
 )
+#: One part of a line such as "2021-03-24 15:20 来源:融媒体中心 浏览:1862": a date, or a label and a value without blanks.
+_DATELINE_PART = re.compile(
+    r"(?:(?:发布|发表)?(?:时间|日期)[:：]\s*)?\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?(?:\s+\d{1,2}[:：]\d{2}(?::\d{2})?)?"
+    r"|[^\s:：|｜\d]{2,8}[:：]\s*[^\s|｜]+(?:\s+[^\s:：|｜]+(?=[\s|｜]|$))*"
+)
+_DATELINE_GAP = re.compile(r"[\s|｜]+")
+#: So many lines from the top a page's header is looked for.
+_HEADER_LINES = 40
 _SUBTITLE = re.compile(r"^[—–-]{1,2}\s*\w")
 _CAPTION = re.compile(r"^(?:图\s*[丨|｜/:：\d]|图为|[▲△▼]|!\[|[(（]?(?:资料图|图片来源|摄影|供图|视频截图))")
 _PICTURE_LABEL = re.compile(r"^\S{0,8}(?:现场|合影|截图|剧照|资料图|示意图)$")
@@ -135,11 +143,31 @@ def read_lines(text: str) -> list[Line]:
 
 def classify(lines: list[Line], *, markdown: bool) -> list[Line]:
     """Tell of every line what it is."""
+    lines = [part for line in lines[:_HEADER_LINES] for part in _dateline(line)] + lines[_HEADER_LINES:]
     lines = _front_matter(lines) if markdown else lines
     lines = _page_furniture(_page_header(lines, markdown=markdown))
     speakers = _speakers(lines)
     lines = [_shaped(line, speakers, markdown=markdown) for line in lines]
     return _plain_headings(lines)
+
+
+def _dateline(line: Line) -> list[Line]:
+    """Split a line that gives a date and more, each with its label, into one line for each."""
+    parts: list[re.Match[str]] = []
+    at = 0
+    while match := _DATELINE_PART.match(line.text, at):
+        parts.append(match)
+        gap = _DATELINE_GAP.match(line.text, match.end())
+        at = gap.end() if gap else match.end()
+        if not gap:
+            break
+    whole = at == len(line.text) and len(parts) > 1
+    if not whole or not any(_DATE.match(part.group()) for part in parts):
+        return [line]
+    found = [line.cut(part.start(), part.group()) for part in parts]
+    return [
+        each if _field(each) else replace(each, kind="chrome") for each in found
+    ]
 
 
 def _field(line: Line) -> Line | None:
@@ -173,7 +201,7 @@ def _page_header(lines: list[Line], *, markdown: bool) -> list[Line]:
     The title is the last line that is neither furniture nor metadata before the first metadata line, a subtitle
     aside; what stands above it belongs to the page. Without such a header the file opens with its text.
     """
-    window = lines[:40]
+    window = lines[:_HEADER_LINES]
     known = [line.kind != "text" for line in window]
     fields = [line if line.kind != "text" else _field(line) for line in window]
     first = next((at for at, line in enumerate(fields) if line is not None and not known[at]), None)
