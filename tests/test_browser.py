@@ -19,6 +19,7 @@ from dawu_qa.corpus import parse
 from dawu_qa.feedback import FILE_NAME, FeedbackStore, export_lines
 from dawu_qa.web import WebSettings
 from dawu_qa.web.source import PipelineSource
+from dawu_qa.web.texts import LANGUAGES, LOCALES, text
 from web_pipeline import WATER, FakePipeline, served
 
 pytestmark = pytest.mark.browser
@@ -35,6 +36,7 @@ ARGUMENTS = [
 BOX = "#dq-box textarea"
 ANSWER = ".dq-answer"
 MARK = "#dq-interview mark"
+DOWN = ".scroll-down-button-container button"
 
 
 @pytest.fixture(scope="module")
@@ -256,6 +258,36 @@ def test_the_chat_survives_a_reload_and_a_new_server_and_can_be_cleared(opened, 
         assert page.locator(ANSWER).count() == 0
 
 
+def test_each_tab_keeps_its_own_conversation_and_a_new_one_goes_on_from_the_last(
+    opened, pipeline, tmp_path, browser
+):
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="zh-CN")
+
+    def answers(page) -> list[str]:
+        page.wait_for_selector(f"{BOX}:not([disabled])")
+        return page.locator(f"{ANSWER} strong").all_inner_texts()
+
+    def reloaded(page) -> list[str]:
+        page.reload()
+        return answers(page)
+
+    with served(pipeline, WebSettings(data_dir=tmp_path)) as address:
+        first, second = (opened(address, context=context).page for _ in range(2))
+        ask(first, "饮水安全花了多少钱?")
+        ask(second, "教育资助了多少?")
+        assert [reloaded(page) for page in (first, second)] == [[WATER], ["2.68亿元"]]
+        assert answers(opened(address, context=context).page) == ["2.68亿元"]
+        ask(first, "主持人是谁?")
+        assert reloaded(second) == ["2.68亿元"]
+        assert answers(opened(address, context=context).page) == [WATER, "魏嘉瑜"]
+    with served(pipeline, WebSettings(data_dir=tmp_path), port=int(address.rsplit(":", 1)[1])):
+        assert [reloaded(page) for page in (first, second)] == [[WATER, "魏嘉瑜"], ["2.68亿元"]]
+        first.click("#dq-new")
+        first.wait_for_selector(".dq-welcome")
+        assert [reloaded(page) for page in (first, second)] == [[], ["2.68亿元"]]
+        assert answers(opened(address, context=context).page) == []
+
+
 def test_a_paragraph_offers_the_questions_it_answers(opened, address):
     page = opened(address).page
     page.click("#dq-interview [data-offers]:has-text('提升安全饮水')")
@@ -275,7 +307,35 @@ def test_on_a_phone_the_interview_is_a_sheet_that_a_citation_opens(opened, addre
     page.keyboard.press("Escape")
     assert not page.is_visible("#dq-interview")
     assert page.evaluate("document.activeElement.className") == "dq-cite"
+    page.click("#dq-open")
+    assert page.is_visible("#dq-interview")
+    page.click(".dq-close")
+    assert page.evaluate("document.activeElement.id") == "dq-open"
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("width", [390, 900])
+def test_the_figures_are_as_wide_as_their_pane(opened, address, width):
+    page = opened(address, width=width, height=844).page
+    page.click('#dq-tabs [role="tab"] >> nth=1')
+    page.wait_for_selector("#dq-table tbody tr")
+    assert page.evaluate(
+        "['#dq-csv', '.dq-bars', '.dq-wide'].every(each => document.querySelector(each).getBoundingClientRect().right"
+        " <= document.querySelector('#dq-left').getBoundingClientRect().right)"
+    )
+    assert page.evaluate("document.querySelector('#dq-left').getBoundingClientRect().right <= innerWidth")
+
+
+def test_what_lies_over_the_chat_is_not_pierced_by_its_buttons(opened, address):
+    page = opened(address, width=390, height=844, reduced_motion="reduce").page
+    for question in ("后天会不会下雪?", "饮水安全花了多少钱?", "饮水和教育各花了多少?"):
+        ask(page, question)
+    page.wait_for_timeout(300)
+    page.evaluate("document.querySelector('#dq-chat [role=log]').scrollTo(0, 0)")
+    page.wait_for_selector(DOWN)
+    page.click("#dq-open")
+    at = "[...document.querySelectorAll('%s')].map(e => e.getBoundingClientRect()).map(r => document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2))"
+    assert page.evaluate(at % DOWN + ".every(e => e.closest('#dq-interview'))")
 
 
 def test_enter_that_ends_a_composition_does_not_send(opened, address):
@@ -363,6 +423,70 @@ def test_a_busy_server_says_so_at_once(opened, tmp_path):
         second.wait_for_selector(f"{ANSWER} strong")
 
 
+TOLD = "#dq-connection"
+UNREACHED = [("zh", "连接不上服务器"), ("en", "The server cannot be reached")]
+
+
+@pytest.mark.parametrize(("language", "told"), UNREACHED)
+def test_a_server_that_went_is_told_of_and_asking_goes_on_once_it_is_back(opened, tmp_path, language, told):
+    pipeline, settings = FakePipeline(), WebSettings(data_dir=tmp_path)
+    with served(pipeline, settings) as address:
+        seen = opened(address, locale=LOCALES[language])
+        page = seen.page
+        ask(page, "饮水安全花了多少钱?")
+        page.evaluate("window.unchanged = true")
+    page.fill(BOX, "教育资助了多少?")
+    page.press(BOX, "Enter")
+    page.wait_for_selector(f"{TOLD}:has-text('{told}')")
+    page.wait_for_timeout(3000)
+    assert not page.evaluate(WALK, language)
+    assert page.locator(".toast-body").count() == 0
+    assert page.input_value(BOX) == "教育资助了多少?"
+    with served(pipeline, settings, port=int(address.rsplit(":", 1)[1])):
+        page.wait_for_function("document.querySelectorAll('.dq-answer').length == 2")
+        assert not page.inner_text(TOLD)
+        ask(page, "搬迁了多少人?")
+        assert page.locator(f"{ANSWER} strong").last.inner_text() == "8803户17830人"
+        assert page.evaluate("window.unchanged")
+    assert [error for error in seen.errors if "ERR_CONNECTION" in error]
+    seen.errors[:] = [error for error in seen.errors if "ERR_CONNECTION" not in error]
+
+
+@pytest.mark.parametrize(("language", "told"), UNREACHED)
+def test_a_server_that_falls_silent_is_told_of(opened, address, language, told):
+    page = opened(address, locale=LOCALES[language]).page
+    page.wait_for_selector(".dq-welcome")
+    silent = re.compile("/gradio_api/run/|/healthz")
+    page.route(silent, lambda route: None)
+    page.fill(BOX, "饮水安全花了多少钱?")
+    page.press(BOX, "Enter")
+    page.wait_for_selector(f"{TOLD}:has-text('{told}')")
+    page.unroute(silent)
+    page.wait_for_selector(f"{ANSWER} strong")
+    assert not page.inner_text(TOLD)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("status", "body"), [(500, '{"error": null}'), (413, "<h1>Too Large</h1>")])
+def test_a_request_that_is_refused_is_told_in_the_language_of_the_page(
+    opened, address, language, status, body
+):
+    seen = opened(address, locale=LOCALES[language])
+    page = seen.page
+    page.wait_for_selector(".dq-welcome")
+    page.route("**/gradio_api/run/**", lambda route: route.fulfill(status=status, body=body))
+    page.fill(BOX, "饮水安全花了多少钱?")
+    page.press(BOX, "Enter")
+    page.wait_for_selector(f"{TOLD}:has-text('{text('notice.error', language)}')")
+    assert not page.evaluate(WALK, language)
+    assert page.locator(".toast-body").count() == 0
+    page.unroute("**/gradio_api/run/**")
+    page.press(BOX, "Enter")
+    page.wait_for_selector(f"{ANSWER} strong")
+    assert not page.inner_text(TOLD)
+    seen.errors[:] = [error for error in seen.errors if f"status of {status}" not in error]
+
+
 def test_a_page_opened_before_the_model_says_so_and_answers_once_it_is_there(opened, tmp_path):
     loaded = threading.Event()
 
@@ -391,6 +515,16 @@ def test_blank_and_overlong_questions_are_met_gently(opened, address, pipeline):
     ask(page, "长" * 2001)
     assert "太长" in page.inner_text(ANSWER)
     assert len(pipeline.asked) == asked
+
+
+def test_a_notice_is_brought_into_view(opened, address):
+    page = opened(address, reduced_motion="reduce").page
+    for question in ("后天会不会下雪?", "饮水和教育各花了多少?", "后天会不会下雪?", "长" * 2001):
+        ask(page, question)
+    page.wait_for_function(
+        "() => { const [log, said] = ['#dq-chat [role=log]', '.dq-notice'].map(e => document.querySelector(e).getBoundingClientRect());"
+        " return said.top >= log.top && said.bottom <= log.bottom; }"
+    )
 
 
 def test_a_long_conversation_shows_each_answer_from_its_beginning(opened, address):
@@ -486,6 +620,9 @@ def test_no_text_is_left_untranslated(opened, address, language, locale):
     for question in ("饮水和教育各花了多少?", "天气?", "饮水大概", "你好", "长" * 2001):
         ask(page, question)
         assert not untranslated()
+    page.evaluate("document.querySelector('#dq-chat [role=log]').scrollTo(0, 0)")
+    page.wait_for_selector(DOWN)
+    assert not untranslated()
     page.click('#dq-tabs [role="tab"] >> nth=1')
     page.wait_for_selector("#dq-table tbody tr")
     assert not untranslated()

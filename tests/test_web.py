@@ -26,13 +26,16 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
 
 import dawu_qa.web
 from dawu_qa.corpus import parse
 from dawu_qa.errors import IndexDamagedError, ServeError
 from dawu_qa.types import Answer, Span
 from dawu_qa.web import WebSettings, build_app
+from dawu_qa.web.api import program
 from dawu_qa.web.chat import Conversation
+from dawu_qa.web.desk import Desk
 from dawu_qa.web.figures import figures_csv, figures_html, number
 from dawu_qa.web.gate import Busy, Gate, RateLimit, TooFast
 from dawu_qa.web.interview import content, interview_html
@@ -95,7 +98,7 @@ def test_the_script_asks_for_no_text_that_the_table_lacks():
     asked = {
         key
         for path in folder.glob("*.js")
-        for key in re.findall(r'"((?:page|chat|vote|doc|figures)\.\w+)"', path.read_text("utf-8"))
+        for key in re.findall(r'"((?:page|chat|vote|doc|figures|notice)\.\w+)"', path.read_text("utf-8"))
     }
     assert asked
     assert asked <= set(keys())
@@ -479,11 +482,22 @@ def test_gradio_clients_may_ask(address):
         client.close()
 
 
+@pytest.mark.parametrize("path", ["/gradio_api/run/ask", "/gradio_api/mcp/", "/folder/gradio_api/mcp"])
+def test_programs_get_through_gradio_what_the_route_returns(address, pipeline, path):
+    ask = program(Desk(PipelineSource.of(pipeline), Gate(1, 1, 0)))
+    scope = {"type": "http", "path": path, "headers": [], "query_string": b"", "server": ("page", 80)}
+    for question in ("饮水花了多少?", "饮水大概?", "天气?", "你好"):
+        returned = anyio.run(ask, question, Request(scope))
+        if "mcp" in path:
+            returned = json.loads(returned)
+        assert returned == httpx.post(f"{address}/api/ask", json={"question": question}).json()
+
+
 def test_mcp_clients_may_ask(address):
     mcp = pytest.importorskip("mcp")
     from mcp.client.streamable_http import streamable_http_client
 
-    async def call() -> str:
+    async def call() -> object:
         async with (
             streamable_http_client(f"{address}/gradio_api/mcp/") as streams,
             mcp.ClientSession(streams[0], streams[1]) as session,
@@ -492,9 +506,11 @@ def test_mcp_clients_may_ask(address):
             tools = (await session.list_tools()).tools
             assert [tool.name for tool in tools] == ["ask"]
             assert list(tools[0].inputSchema["properties"]) == ["question"]
-            return str(await session.call_tool("ask", {"question": "饮水花了多少?"}))
+            return await session.call_tool("ask", {"question": "饮水花了多少?"})
 
-    assert WATER in anyio.run(call)
+    (told,) = anyio.run(call).content
+    by_route = httpx.post(f"{address}/api/ask", json={"question": "饮水花了多少?"}).json()
+    assert json.loads(told.text) == by_route
 
 
 @pytest.mark.parametrize(

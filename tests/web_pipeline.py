@@ -108,15 +108,15 @@ class FakePipeline:
 
 
 @contextlib.contextmanager
-def served(source: object, settings: WebSettings, *, folder: str = "") -> Iterator[str]:
-    """Serve the page on a free port, or as a proxy does that serves it in a folder, and give its address."""
+def served(source: object, settings: WebSettings, *, folder: str = "", port: int = 0) -> Iterator[str]:
+    """Serve the page on a free port or the given one, or as a proxy does in a folder, and give its address."""
     app = build_app(source if isinstance(source, PipelineSource) else PipelineSource.of(source), settings)  # type: ignore[arg-type]
     app = _in_folder(app, folder) if folder else app
     server = uvicorn.Server(
         uvicorn.Config(
             app,
             host="127.0.0.1",
-            port=0,
+            port=port,
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from http import HTTPStatus
@@ -110,7 +111,7 @@ class _Route(APIRoute):
 
 def answer_json(answer: Answer) -> dict[str, Any]:
     """Return an answer as JSON values."""
-    return {**asdict(answer), "answered": answer.answered}
+    return AnswerModel(**asdict(answer), answered=answer.answered).model_dump(mode="json")
 
 
 def program(desk: Desk) -> Callable[..., Any]:
@@ -129,9 +130,17 @@ def program(desk: Desk) -> Callable[..., Any]:
             raise gr.Error(error.errors()[0]["msg"], print_exception=False) from error
         except (ValueError, Busy, TooFast) as error:
             raise gr.Error(str(error) or "busy; try again later", print_exception=False) from error
-        return answer_json(answer)
+        told: Any = answer_json(answer)
+        if _over_mcp(request):
+            # Gradio sends MCP clients what `str` makes of it, and what that makes of a dict is no JSON.
+            told = json.dumps(told, ensure_ascii=False)
+        return told  # type: ignore[no-any-return]
 
     return ask
+
+
+def _over_mcp(request: gr.Request | None) -> bool:
+    return request is not None and "/gradio_api/mcp" in request.url.path
 
 
 def router(desk: Desk) -> APIRouter:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 
-_SCRIPTS = ("core.js", "viewer.js", "figures.js", "manners.js")
+_SCRIPTS = ("connection.js", "memory.js", "core.js", "viewer.js", "figures.js", "manners.js")
 _STYLES = ("page.css", "chat.css", "interview.css")
 _TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8"}
 

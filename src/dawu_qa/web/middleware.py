@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import secrets
@@ -15,7 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dawu_qa.web.request import COOKIE, chosen_language, language_of_request
-from dawu_qa.web.texts import LOCALES, Language
+from dawu_qa.web.texts import LOCALES, Language, text
 
 #: Gradio compiles templates and handlers in the browser, hence 'unsafe-eval'; nothing leads to another host.
 POLICY = (
@@ -239,13 +240,15 @@ class InLanguage:
         """Return the page in a language."""
         root = str(scope.get("root_path", "")).rstrip("/")
         locale = json.dumps(LOCALES[language])
+        # These are said where nothing can be fetched.
+        offline, failed = (html.escape(text(key, language)) for key in ("page.offline", "notice.error"))
         head = (
             # Gradio looks its words up by the browser's language; a switch on the page goes before it.
             f"<script>for (const [name, value] of [['language', {locale}], ['languages', [{locale}]]]) "
             f"Object.defineProperty(navigator, name, {{get: () => value}});</script>"
             f'<link rel="icon" href="{_ICON}">'
             f'<link rel="stylesheet" href="{root}/page/static/{self._style}">'
-            f'<script defer src="{root}/page/static/{self._script}"></script>'
+            f'<script defer src="{root}/page/static/{self._script}" data-offline="{offline}" data-failed="{failed}"></script>'
         )
         page = re.sub(
             r'<html(\s+)lang="en"', lambda match: f'<html{match[1]}lang="{LOCALES[language]}"', page, count=1

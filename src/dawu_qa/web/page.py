@@ -22,13 +22,12 @@ from dawu_qa.web.turns import MAX_TURNS, VOTES, Turn, from_browser, to_browser
 logger = logging.getLogger(__name__)
 
 FONTS = ["PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
-#: Gradio's own store obscures what it keeps; the key can be read in the page, so it protects nothing.
-_STORAGE_KEY, _STORAGE_SECRET = "dawu_qa.conversation.v1", "dawu_qa.conversation"
 _BRIDGE = """
 watch('value', () => window.dawuPage && window.dawuPage.shown(props.value));
 window.dawuBridge = (event, data) => trigger(event, data);
 """
-_LOADED = "(kept, _) => [kept, new URL(location.href).searchParams.get('q') || '']"
+_STORE = "watch('value', () => window.dawuMemory && window.dawuMemory.keep(props.value));"
+_LOADED = "() => [window.dawuMemory ? window.dawuMemory.kept() : [], new URL(location.href).searchParams.get('q') || '']"
 
 Shown = tuple[Any, Any, Any, Any]
 
@@ -163,9 +162,15 @@ def build_page(desk: Desk, *, program: Callable[..., Any]) -> gr.Blocks:
     replies = Replies(desk)
     page = gr.Blocks(title="dawu_qa", fill_width=True, analytics_enabled=False)
     with page:
-        store = gr.BrowserState([], storage_key=_STORAGE_KEY, secret=_STORAGE_SECRET)
+        # Not gr.BrowserState: there all tabs write into one place, so that each loses what the others asked.
+        store = gr.HTML(
+            [], html_template="<i></i>", js_on_load=_STORE, apply_default_css=False, elem_id="dq-store"
+        )
         gr.HTML(
-            '<header id="dq-header"></header>', js_on_load=None, apply_default_css=False, elem_id="dq-top"
+            '<header id="dq-header"></header><p id="dq-connection" role="status"></p>',
+            js_on_load=None,
+            apply_default_css=False,
+            elem_id="dq-top",
         )
         with gr.Row(elem_id="dq-panes"):
             with gr.Column(elem_id="dq-left", scale=3), gr.Tabs(elem_id="dq-tabs"):
@@ -218,8 +223,7 @@ def build_page(desk: Desk, *, program: Callable[..., Any]) -> gr.Blocks:
         box.submit(replies.asked, [box, store], shown, **private)
         bridge.select(replies.clicked, [store], shown, **private)
         bridge.like(replies.voted, [store], [chat, store], **private)
-        for clearing in (anew.click, chat.clear):
-            clearing(lambda: ([], [], {"cleared": uuid4().hex}), None, [chat, store, bridge], **private)
+        anew.click(lambda: ([], [], {"cleared": uuid4().hex}), None, [chat, store, bridge], **private)
         page.load(replies.opened, [store, box], shown, js=_LOADED, **private)
         api(program, api_name="ask", queue=False)
     return page

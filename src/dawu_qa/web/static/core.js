@@ -1,7 +1,7 @@
-/* What the page's scripts share: its texts, its content, and the way to the server. */
+/* What the page's scripts share: its texts, its content, and one question at a time. */
 "use strict";
 window.dawuPage = (() => {
-  const base = new URL(document.currentScript.src).pathname.replace(/\/page\/static\/[^/]*$/, "");
+  const connection = window.dawuConnection, base = connection.base;
   const state = { content: null, shown: null, title: "", since: 0 };
   const reduced = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
   const narrow = () => matchMedia("(max-width: 767px)").matches;
@@ -13,7 +13,7 @@ window.dawuPage = (() => {
   }
 
   async function fetched(path) {
-    const answer = await fetch(`${base}/page/${path}?lang=${language()}`, { credentials: "same-origin" });
+    const answer = await connection.reach(`${base}/page/${path}?lang=${language()}`, { credentials: "same-origin" });
     if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
     return answer.json();
   }
@@ -32,7 +32,7 @@ window.dawuPage = (() => {
     const lang = other === "zh" ? "zh-CN" : "en";
     return (
       `<div class="dq-title">${state.content.header}</div>` +
-      `<div class="dq-tools">${state.content.about}` +
+      `<div class="dq-tools"><button type="button" id="dq-open">${t("doc.open")}</button>${state.content.about}` +
       `<button type="button" id="dq-language" data-language="${other}" lang="${lang}" aria-label="${t("page.switch_label")}">` +
       `${t("page.switch")}</button></div>`
     );
@@ -54,8 +54,7 @@ window.dawuPage = (() => {
       if (state.shown) apply(state.shown);
       if (!state.content.ready) await untilReady();
     } catch (error) {
-      const place = by("dq-header");
-      if (place) place.textContent = language() === "zh" ? "连接不上,请刷新页面重试。" : "No connection; reload the page to try again.";
+      connection.failed();
     }
   }
 
@@ -87,7 +86,7 @@ window.dawuPage = (() => {
 
   /* One question at a time: two answers on their way would each leave the other's question out. */
   function begin() {
-    if (state.since && Date.now() - state.since < 10000) return false;
+    if (state.since && (connection.away() || Date.now() - state.since < 10000)) return false;
     state.since = Date.now();
     document.body.classList.add("dq-waiting");
     return true;
@@ -113,6 +112,7 @@ window.dawuPage = (() => {
   /* What the server says after each question: the documents' version, the place to light, the question itself. */
   function shown(value) {
     if (value && Object.keys(value).length) end();
+    if (value && value.notice) document.dispatchEvent(new CustomEvent("dawu:answered", { detail: value }));
     if (!value || (!value.cleared && !value.fingerprint)) return;
     state.shown = value;
     if (value.cleared) {
@@ -143,6 +143,7 @@ window.dawuPage = (() => {
     if (about && (event.key === "Escape" || (event.type === "click" && !about.contains(event.target)))) about.open = false;
   }
 
+  document.addEventListener("dawu:failed", end);
   document.addEventListener("keydown", closeAbout);
   document.addEventListener("click", closeAbout);
   document.addEventListener("click", (event) => {

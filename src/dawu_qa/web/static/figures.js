@@ -16,7 +16,7 @@
       filter();
     } catch (error) {
       fetchedFor = "";
-      place.textContent = page.t("page.offline");
+      place.textContent = page.t("notice.error");
     }
   }
 

@@ -35,6 +35,7 @@
     name("#dq-box button.stop-button, #dq-box [data-testid='stop-button']", "chat.stop");
     name("#dq-chat [role='log']", "chat.log");
     name("#dq-box textarea", "chat.box");
+    name("#dq-chat .scroll-down-button-container button", "chat.down");
     for (const [role, key] of [["user", "chat.you"], ["bot", "chat.me"]]) {
       document.querySelectorAll(`#dq-chat [data-testid="${role}"]`).forEach((message) => {
         if (message.getAttribute("role") !== "group") message.setAttribute("role", "group");

@@ -158,7 +158,8 @@
       cite(place, true);
       const contents = link.closest(".dq-contents");
       if (contents) contents.open = false;
-    } else if (target.closest("#dq-interview .dq-close")) closeSheet();
+    } else if (target.closest("#dq-open")) openSheet(target.closest("#dq-open"));
+    else if (target.closest("#dq-interview .dq-close")) closeSheet();
     else if (target.closest(".dq-what")) toggleOffer(target.closest(".dq-what"));
     else if (target.closest("#dq-interview [data-offers]") && !String(getSelection())) {
       toggleOffer(target.closest("[data-offers]").querySelector(".dq-what"));
