@@ -21,6 +21,7 @@ check: $(DEV_STAMP)
 
 bench: $(DEV_STAMP)
 	$(BIN)/python evals/bench.py
+	$(BIN)/python evals/bench_page.py
 
 torture: $(DEV_STAMP)
 	$(BIN)/python tests/torture/crash.py

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from dawu_qa import build_index
 from hash_encoder import HashEncoder
 
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT / "corpus"
 INTERVIEW = CORPUS / "dawu-poverty-alleviation-interview-2021-01-19.txt"

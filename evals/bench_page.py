@@ -1,0 +1,113 @@
+"""Speed of the page in Chromium, with the real server and model: `make bench`.
+
+A question is timed in the page from the key that sends it to the answer's last change, the same questions at
+`/api/ask` and by `ask()` in this process; usable is a page whose box can be typed into, after a new browser's first
+navigation (cold) and after another page was open in the same one (warm).
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench import ROOT, milliseconds
+from playwright.sync_api import Browser, sync_playwright
+
+from dawu_qa import QAPipeline, build_index
+from dawu_qa.evaluation import read_labelled
+
+sys.path += [str(ROOT / "tests"), str(ROOT / "tests/torture")]
+from load import Client, served
+
+from test_browser import ARGUMENTS, CHROMIUM
+
+_BOX = "#dq-box textarea"
+_OPENED, _QUESTIONS = 7, 40
+_ASKED = """([question, count]) => new Promise(done => {
+  const began = performance.now();
+  const watcher = new MutationObserver(() => {
+    if (document.querySelectorAll('.dq-answer').length > count) {
+      watcher.disconnect();
+      requestAnimationFrame(() => done(performance.now() - began));
+    }
+  });
+  watcher.observe(document.body, {childList: true, subtree: true});
+  document.querySelector('#dq-box textarea')
+    .dispatchEvent(new KeyboardEvent('keypress', {key: 'Enter', bubbles: true}));
+})"""
+
+
+def usable(browser: Browser, address: str) -> tuple[float, float, int]:
+    """Return after how many seconds a page can be typed into, cold and warm, and the bytes that the first took."""
+    context = browser.new_context()
+    seconds = []
+    taken = 0
+    for _ in range(2):
+        page = context.new_page()
+        session = context.new_cdp_session(page)
+        session.send("Network.enable")
+        sizes: list[int] = []
+        session.on(
+            "Network.loadingFinished", lambda event, sizes=sizes: sizes.append(event["encodedDataLength"])
+        )
+        began = time.perf_counter()
+        page.goto(address, wait_until="commit")
+        page.wait_for_selector(f"{_BOX}:enabled")
+        seconds.append(time.perf_counter() - began)
+        page.wait_for_load_state("networkidle")
+        taken = taken or int(sum(sizes))
+        page.close()
+    context.close()
+    return seconds[0], seconds[1], taken
+
+
+def through_the_page(browser: Browser, address: str) -> Callable[[str], float]:
+    """Return what asks a question in the page and tells after how many milliseconds it was answered."""
+    page: Any = browser.new_page()
+    page.goto(address)
+    page.wait_for_selector(".dq-welcome")
+
+    def ask(question: str) -> float:
+        page.fill(_BOX, question)
+        count = page.locator(".dq-answer").count()
+        return float(page.evaluate(_ASKED, [question, count]))
+
+    return ask
+
+
+def main() -> None:
+    labelled = read_labelled(ROOT / "evals/labelled/validation/answerable.jsonl")
+    questions = [one.question for one in labelled if not one.context][:_QUESTIONS]
+    with tempfile.TemporaryDirectory() as folder:
+        index = Path(folder, "index")
+        build_index(ROOT / "corpus", index)
+        with sync_playwright() as driver, served(index, Path(folder, "data")) as server:
+            address = f"http://127.0.0.1:{server.port}/"
+            opened = []
+            for _ in range(_OPENED):
+                browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+                opened.append(usable(browser, address))
+                browser.close()
+            cold, warm, taken = (statistics.median(column) for column in zip(*opened, strict=True))
+            print(
+                f"page usable after {cold:.2f} s cold, {warm:.2f} s warm; {taken / 1024:.0f} KiB over the wire"
+            )
+            browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+            ask = through_the_page(browser, address)
+            shown = statistics.median([ask(question) for question in questions][5:])
+            browser.close()
+            api = milliseconds(Client(server.port).ask, questions)
+        direct = milliseconds(QAPipeline.load(index).ask, questions)
+    print(
+        f"a question p50: {shown:.0f} ms in the page, {api:.0f} ms at /api/ask, {direct:.0f} ms by ask(): "
+        f"{shown - direct:.0f} ms above it"
+    )
+
+
+if __name__ == "__main__":
+    main()
