@@ -3,8 +3,9 @@
     python evals/fit.py            # fit, cross-validate by fact, write src/dawu_qa/data/weights.json
     python evals/fit.py --dry-run  # report only
 
-Labelled questions: `evals/labelled/fitting/*.jsonl` (the format of the evaluation data). Every figure printed is that of
-questions whose fact no weight was fitted on (five folds by fact).
+Labelled questions: `evals/labelled/fitting/*.jsonl` (the format of the evaluation data) on the shipped interview, those
+beside `evals/interviews/fitting`, and for the text weights open data. Every figure printed is
+that of questions whose fact (of other texts: whose text) no weight was fitted on (five folds).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import torch
 from dawu_qa import build_index
 from dawu_qa.corpus import sentences
 from dawu_qa.encoder import SentenceTransformerEncoder
-from dawu_qa.evaluation import Labelled, read_labelled, read_squad, write_corpus
+from dawu_qa.evaluation import Labelled, open_interviews, read_labelled, read_squad, write_corpus
 from dawu_qa.evaluation.squad import Paragraph
 from dawu_qa.index import storage
 from dawu_qa.pipeline import QAPipeline
@@ -38,6 +39,10 @@ WEIGHTS = ROOT / "src/dawu_qa/data/weights.json"
 FOLDS = 5
 #: Of each open file this many paragraphs make a corpus, and about this many questions are asked.
 PARAGRAPHS, QUESTIONS = 80, 300
+#: How much a question counts: on the shipped interview, on other interviews, on open texts.
+SHARES = {"own": 1.0, "interviews": 0.4, "general": 0.15, "strange": 0.4}
+#: So many open questions are asked of interviews, which they are not about.
+STRANGE = 150
 
 
 #: Features of the rows of a question, how good each row is, and how much the question counts.
@@ -52,11 +57,12 @@ class Asked:
     pipeline: QAPipeline
     retrieved: Retrieved
     fold: int
+    part: str
 
     @property
     def share(self) -> float:
-        """How much the question counts: those on other texts than the interview count less."""
-        return 0.15 if self.labelled.source else 1.0
+        """How much the question counts."""
+        return SHARES[self.part]
 
     @property
     def gold_passages(self) -> list[int]:
@@ -71,13 +77,14 @@ def fold_of(fact: str) -> int:
     return int(hashlib.sha256(fact.encode()).hexdigest(), 16) % FOLDS
 
 
-def ask_all(pipeline: QAPipeline, labelled: list[Labelled]) -> list[Asked]:
+def ask_all(pipeline: QAPipeline, labelled: list[Labelled], part: str = "own") -> list[Asked]:
     return [
         Asked(
             one,
             pipeline,
             pipeline.explain(one.question, history=one.context).readings[0].retrieved,
             fold_of(one.id if one.fact == "off-topic" else one.fact),
+            part,
         )
         for one in labelled
         if not one.need_all and not is_small_talk(one.question)
@@ -89,14 +96,14 @@ def fit_softmax(
 ) -> dict[str, float]:
     """Fit weights so that each group's softmax puts its mass on the targets (rows of nonnegative target weights)."""
     sizes = [len(features) for features, _, _ in groups]
-    share = torch.tensor([weight for _, _, weight in groups], dtype=torch.float64)
+    share = torch.tensor([weight for _, _, weight in groups], dtype=torch.float32)
     share = share / share.sum()
-    features = torch.tensor(np.concatenate([features for features, _, _ in groups]), dtype=torch.float64)
+    features = torch.tensor(np.concatenate([features for features, _, _ in groups]), dtype=torch.float32)
     target = torch.tensor(
-        np.concatenate([target / target.sum() for _, target, _ in groups]), dtype=torch.float64
+        np.concatenate([target / target.sum() for _, target, _ in groups]), dtype=torch.float32
     )
     owner = torch.repeat_interleave(torch.arange(len(groups)), torch.tensor(sizes))
-    raw = torch.zeros(len(names), dtype=torch.float64, requires_grad=True)
+    raw = torch.zeros(len(names), dtype=torch.float32, requires_grad=True)
     optimizer = torch.optim.LBFGS([raw], max_iter=50, line_search_fn="strong_wolfe")
 
     def weights() -> torch.Tensor:
@@ -105,13 +112,13 @@ def fit_softmax(
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
         scores = features @ weights()
-        top = torch.full((len(groups),), -1e9, dtype=torch.float64).scatter_reduce(0, owner, scores, "amax")
-        mass = torch.zeros(len(groups), dtype=torch.float64).index_add(
+        top = torch.full((len(groups),), -1e9, dtype=torch.float32).scatter_reduce(0, owner, scores, "amax")
+        mass = torch.zeros(len(groups), dtype=torch.float32).index_add(
             0, owner, torch.exp(scores - top[owner])
         )
         log_p = scores - top[owner] - torch.log(mass)[owner]
         # the log of the mass on all good rows, the better ones counting more
-        good = torch.zeros(len(groups), dtype=torch.float64).index_add(0, owner, target * torch.exp(log_p))
+        good = torch.zeros(len(groups), dtype=torch.float32).index_add(0, owner, target * torch.exp(log_p))
         value = -(share * torch.log(good + 1e-12)).sum() + l2 * (weights() ** 2).sum()
         value.backward()
         return value
@@ -171,17 +178,14 @@ def ranking_group(one: Asked) -> Group | None:
     )
     if not target.any():
         return None
-    return ranker.features(one.retrieved, at), target, one.share
+    return ranker.features(one.retrieved, at, ranker.read_jointly(one.retrieved)), target, one.share
 
 
-def cross_validated(groups: list[Any], folds: list[int], fit: Any, judge: Any) -> list[Any]:
-    results: list[Any] = [None] * len(groups)
-    for fold in range(FOLDS):
-        weights = fit([group for group, own in zip(groups, folds, strict=True) if own != fold])
-        for at, own in enumerate(folds):
-            if own == fold:
-                results[at] = judge(groups[at], weights)
-    return results
+def by_fold(groups: list[Group], folds: list[int], fit: Any) -> list[dict[str, float]]:
+    """Return for each fold the weights fitted on all others."""
+    return [
+        fit([group for group, own in zip(groups, folds, strict=True) if own != fold]) for fold in range(FOLDS)
+    ]
 
 
 def top_is_good(group: Group, weights: dict[str, float]) -> float:
@@ -198,6 +202,7 @@ def main() -> int:
         default=ROOT.parent / "shared/train",
         help="folder of SQuAD files (CMRC 2018, DRCD)",
     )
+    cli.add_argument("--interviews", type=Path, default=ROOT / "evals/interviews/fitting")
     cli.add_argument("--dry-run", action="store_true")
     cli.add_argument(
         "--kind", choices=["with_questions", "text"], action="append", help="fit only this kind of index"
@@ -213,6 +218,13 @@ def main() -> int:
             build_index(ROOT / "corpus", index_dir, encoder=encoder, with_sidecars=kind == "with_questions")
             pipeline = QAPipeline(storage.load(index_dir), encoder)
             asked = ask_all(pipeline, labelled)
+            others = open_interviews(args.interviews, encoder=encoder, with_questions=kind != "text")
+            off_topic = [one for one in labelled if one.fact == "off-topic"]
+            strange = off_topic_questions(args.train)
+            asked += ask_all(pipeline, strange, "strange")
+            for other, questions in others:
+                asked += ask_all(other, [*questions, *off_topic], "interviews")
+                asked += ask_all(other, strange[:: len(strange) // 30], "strange")
             if kind == "text":
                 asked += general(args.train, Path(folder), encoder)
             report[kind] = fit_kind(kind, asked, weights)
@@ -223,10 +235,16 @@ def main() -> int:
             for path in sorted(args.labelled.glob("*.jsonl"))
         },
         "general": "CMRC 2018 dev and trial, DRCD dev (CC BY-SA): the text weights only",
-        "cross_validated": {**weights["provenance"]["cross_validated"], **report},
     }
     if not args.dry_run:
-        WEIGHTS.write_text(json.dumps(weights, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        stored = json.loads(
+            WEIGHTS.read_text(encoding="utf-8")
+        )  # another kind may have been fitted meanwhile
+        for stage in ("fusion", "ranking", "grounded", "correct"):
+            stored[stage].update({kind: weights[stage][kind] for kind in report})
+        earlier = stored["provenance"]["cross_validated"]
+        stored["provenance"] = {**weights["provenance"], "cross_validated": {**earlier, **report}}
+        WEIGHTS.write_text(json.dumps(stored, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
@@ -242,6 +260,22 @@ def general(train: Path, folder: Path, encoder: SentenceTransformerEncoder) -> l
         told_not = [without_an_answer(each, at) for at, each in enumerate(paragraphs)]
         asked += ask_corpus(told_not, told_not, folder / f"{name}-untold", encoder)
     return asked
+
+
+def off_topic_questions(train: Path) -> list[Labelled]:
+    """Return open questions, as ones that no interview answers."""
+    found: list[Labelled] = []
+    for name in ("cmrc_dev", "drcd_dev"):
+        if (train / f"{name}.json").is_file():
+            questions = [
+                one for each in read_squad(train / f"{name}.json")[-PARAGRAPHS:] for one in each.questions
+            ]
+            found += questions[:: len(questions) * 2 // STRANGE]
+    return [
+        replace(one, answerable=False, answers=(), evidence=(), note="off-topic", fact="off-topic", source="")
+        for one in found
+        if one.question.strip()
+    ]
 
 
 def without_an_answer(paragraph: Paragraph, at: int) -> Paragraph:
@@ -267,22 +301,22 @@ def ask_corpus(
             replace(one, answerable=False, note="near-miss: its paragraph is left out") for one in labelled
         ]
     return ask_all(
-        QAPipeline(storage.load(folder / "index"), encoder), labelled[:: max(1, len(labelled) // QUESTIONS)]
+        QAPipeline(storage.load(folder / "index"), encoder),
+        labelled[:: max(1, len(labelled) // QUESTIONS)],
+        "general",
     )
 
 
 def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str, Any]:
     """Fit the three stages one after the other, each on what the one before gives out of fold."""
-    own = [one for one in asked if not one.labelled.source]
+    own = [one for one in asked if one.part == "own"]
     yes = [one for one in asked if one.labelled.answerable and one.gold_passages]
     names = tuple(yes[0].retrieved.features)
     fit_fusion = partial(fit_softmax, names=names, l2=0.002, positive=True)
     groups = fusion_groups(yes, names)
-    hits = cross_validated(groups, [one.fold for one in yes], fit_fusion, top_is_good)
-    report: dict[str, Any] = {
-        "passage@1": mean(hits, yes, general=False),
-        "passage@1 general": mean(hits, yes, general=True),
-    }
+    weights_of = by_fold(groups, [one.fold for one in yes], fit_fusion)
+    hits = [top_is_good(group, weights_of[one.fold]) for group, one in zip(groups, yes, strict=True)]
+    report: dict[str, Any] = by_part("passage@1", hits, yes)
     weights["fusion"][kind] = fit_fusion(groups)
     refuse(asked, weights["fusion"][kind])
 
@@ -290,22 +324,20 @@ def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str
     rank_groups = [group for _, group in read]
     fit_ranking = partial(fit_softmax, names=ranking.FEATURES, l2=0.001, positive=False)
     folds = [one.fold for one, _ in read]
-    right = cross_validated(rank_groups, folds, fit_ranking, top_is_good)
+    fold_weights = by_fold(rank_groups, folds, fit_ranking)
+    right = [top_is_good(group, fold_weights[fold]) for group, fold in zip(rank_groups, folds, strict=True)]
     report["candidates hold an answer"] = round(
-        len([1 for one, _ in read if not one.labelled.source])
-        / max(1, len([1 for one in yes if not one.labelled.source])),
+        len([1 for one, _ in read if one.part == "own"])
+        / max(1, len([1 for one in yes if one.part == "own"])),
         3,
     )
-    report["short answer"] = mean(right, [one for one, _ in read], general=False)
-    report["short answer general"] = mean(right, [one for one, _ in read], general=True)
+    report |= by_part("short answer", right, [one for one, _ in read])
     weights["ranking"][kind] = fit_ranking(rank_groups)
 
-    fold_weights = [
-        fit_ranking([group for group, own_fold in zip(rank_groups, folds, strict=True) if own_fold != fold])
-        for fold in range(FOLDS)
-    ]
     rows, correct, grounded, fold_ids, notes = [], [], [], [], []
-    for one in asked:
+    # The sidecars of the other interviews have few wordings a fact: how near the nearest question comes means less there.
+    judged = [one for one in asked if kind == "text" or one.pipeline is own[0].pipeline]
+    for one in judged:
         one.pipeline._ranker.weights = np.asarray(
             [fold_weights[one.fold][name] for name in ranking.FEATURES], np.float32
         )
@@ -334,7 +366,10 @@ def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str
         weights[name][kind] = dict(
             zip(answerability.FEATURES, fit_logistic(x, target, w, l2=0.001).round(4).tolist(), strict=True)
         )
-    report |= bands(notes, np.asarray(correct), probabilities, w)
+    for part in SHARES:
+        picked = np.asarray([one.part == part for one in notes])
+        if picked.any():
+            report[part] = bands(notes, np.asarray(correct), probabilities, w, picked)
     print(kind, len(own), json.dumps(report, ensure_ascii=False), file=sys.stderr)
     return report
 
@@ -354,10 +389,13 @@ def mixed_like_users(asked: list[Asked]) -> np.ndarray:
 
 
 def bands(
-    asked: list[Asked], correct: np.ndarray, probabilities: dict[str, np.ndarray], weights: np.ndarray
+    asked: list[Asked],
+    correct: np.ndarray,
+    probabilities: dict[str, np.ndarray],
+    weights: np.ndarray,
+    own: np.ndarray,
 ) -> dict[str, Any]:
-    """Report what the out-of-fold probabilities do at a few thresholds, and how well they are calibrated."""
-    own = np.asarray([not one.labelled.source for one in asked])
+    """Report what the out-of-fold probabilities of some do at a few thresholds, and how well they are calibrated."""
     yes = own & np.asarray([one.labelled.answerable for one in asked])
     near = own & np.asarray([one.labelled.near_miss for one in asked])
     off = own & ~yes & ~near
@@ -372,11 +410,15 @@ def bands(
         good = np.where(yes, given & (correct > 0), ~given)
         found[f"at {threshold:.2f}"] = {
             "correct": round(float((good * weights)[own].sum() / weights[own].sum()), 3),
-            "answered": round(float(given[yes].mean()), 3),
-            "off-topic declined": round(float((~given[off]).mean()), 3),
-            "near-miss declined": round(float((~given[near]).mean()), 3),
+            "answered": share_of(given[yes]),
+            "off-topic declined": share_of(~given[off]),
+            "near-miss declined": share_of(~given[near]),
         }
     return found
+
+
+def share_of(flags: np.ndarray) -> float | None:
+    return round(float(flags.mean()), 3) if len(flags) else None
 
 
 def expected_calibration_error(
@@ -388,9 +430,14 @@ def expected_calibration_error(
     return float(sum(gaps) / total)
 
 
-def mean(values: list[float], asked: list[Asked], *, general: bool) -> float | None:
-    picked = [value for value, one in zip(values, asked, strict=True) if bool(one.labelled.source) == general]
-    return round(float(np.mean(picked)), 3) if picked else None
+def by_part(name: str, values: list[float], asked: list[Asked]) -> dict[str, float]:
+    """Return the mean of values for each part that has some."""
+    found = {}
+    for part in SHARES:
+        picked = [value for value, one in zip(values, asked, strict=True) if one.part == part]
+        if picked:
+            found[name if part == "own" else f"{name} {part}"] = round(float(np.mean(picked)), 3)
+    return found
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ Figures = dict[str, tuple[float, float, float]]
 def figures(pipeline: QAPipeline) -> Figures:
     """Return each figure of the validation part with its interval."""
     labelled = [one for path in sorted(VALIDATION.glob("*.jsonl")) for one in read_labelled(path)]
-    return evaluate(pipeline, labelled).figures
+    return evaluate([(pipeline, labelled)]).figures
 
 
 def fallen(now: Figures, accepted: Figures) -> list[str]:

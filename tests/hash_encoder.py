@@ -26,7 +26,10 @@ class HashEncoder:
         norm = np.linalg.norm(mean)
         ends = np.arange(1, len(rows) + 1) if text else np.zeros(1)
         return EncodedText(
-            (mean / norm if norm else mean).astype(np.float32), np.stack(rows), ends.astype(np.int64)
+            (mean / norm if norm else mean).astype(np.float32),
+            np.stack(rows),
+            ends.astype(np.int64),
+            np.zeros((1 + len(rows), 0), np.float32),
         )
 
 

@@ -5,7 +5,10 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from dawu_qa import encoder
 from dawu_qa.cli import cli
+from dawu_qa.default_model import NAME
+from hash_encoder import HashEncoder
 
 pytestmark = pytest.mark.model
 
@@ -43,7 +46,7 @@ def test_explain_shows_every_stage(run):
     reading = stages["readings"][0]
     assert reading["passages"][0]["retrievers"]
     assert reading["candidates"][0]["text"] == "11665万元"
-    assert stages["thresholds"]["answer"] == 0.5
+    assert stages["thresholds"]["answer"] == 0.4
 
 
 @pytest.mark.parametrize(
@@ -81,6 +84,47 @@ def test_an_index_that_is_up_to_date_is_not_built_again(run, built_index):
     result = run("index", "--index", built_index)
     assert result.exit_code == 0
     assert "up to date" in result.stdout
+
+
+@pytest.fixture
+def run_index(small_corpus, tmp_path, monkeypatch):
+    """Runs `dawu-qa index` over a small corpus with encoders that stand in and returns its note."""
+    versions = {}
+
+    class Named(HashEncoder):
+        def __init__(self, name=NAME, *, lazy=False):
+            self.name, self.fingerprint = f"hash-{name}", f"{name}-{versions.get(name, 1)}"
+
+    def run(*arguments):
+        folders = ["--corpus", str(small_corpus), "--index", str(tmp_path / "index")]
+        result = CliRunner().invoke(cli, ["index", *folders, *arguments])
+        assert result.exit_code == 0, result.stderr
+        return result.stdout.splitlines()[0].partition("index: ")[2].partition(",")[0]
+
+    monkeypatch.setattr(encoder, "SentenceTransformerEncoder", Named)
+    run.versions = versions
+    return run
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--encoder", "other"), ("--without-questions",), ("--encoder", "a", "--without-questions")],
+)
+def test_an_index_is_up_to_date_only_for_the_options_that_it_was_built_with(run_index, options):
+    others = [(), ("--encoder", "third"), ("--without-questions",), ("--encoder", "a")]
+    for other in others:
+        if other != options:
+            assert run_index(*options) == "built"
+            assert run_index(*options) == "up to date"
+            assert run_index(*options, "--force") == "built"
+            assert run_index(*other) == "built"
+
+
+def test_an_index_is_not_up_to_date_when_its_encoder_has_changed(run_index):
+    assert run_index("--encoder", "other") == "built"
+    run_index.versions["other"] = 2
+    assert run_index("--encoder", "other") == "built"
+    assert run_index("--encoder", "other") == "up to date"
 
 
 def test_an_empty_corpus_folder_is_refused(run, tmp_path):

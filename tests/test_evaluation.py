@@ -119,3 +119,49 @@ def test_the_command_measures_a_squad_file_on_its_own_paragraphs(squad, capsys, 
     report = json.loads(capsys.readouterr().out)
     assert report["questions"] == 1
     assert report["figures"]["passage@1"][0] == 1.0
+
+
+def test_a_reliability_diagram_has_a_dot_for_each_bin_as_high_as_it_is_often_right():
+    from xml.etree import ElementTree as ET
+
+    from dawu_qa.evaluation.diagram import reliability_svg
+
+    drawn = ET.fromstring(reliability_svg([(0.3, 0.5, 4), (0.9, 0.9, 16)], 0.04))
+    low, high = drawn.findall("{http://www.w3.org/2000/svg}circle")
+    assert float(low.get("cy")) > float(high.get("cy"))
+    assert float(low.get("r")) < float(high.get("r"))
+    assert "0.040" in drawn[0].text
+
+
+def test_an_interview_is_asked_the_questions_beside_it_and_does_not_have_them(tmp_path, hash_encoder):
+    from dawu_qa.evaluation import open_interviews
+
+    (tmp_path / "library.txt").write_text(TEXT + "\n", encoding="utf-8")
+    beside = [
+        {"sentence": "投入资金320万元", "answer": "320万元", "questions": ["盖馆花了多少?", "造价"]},
+        {"sentence": None, "questions": ["馆长是谁?"]},
+    ]
+    lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in beside)
+    (tmp_path / "library.questions.jsonl").write_text(lines, encoding="utf-8")
+    ((pipeline, labelled),) = open_interviews(tmp_path, encoder=hash_encoder)
+    assert pipeline.kind == "text"
+    assert [(one.answerable, one.answers) for one in labelled] == [(True, ("320万元",))] * 2 + [(False, ())]
+    assert labelled[2].near_miss
+    assert "盖馆花了多少?" not in pipeline.catalogue.questions
+
+
+def test_an_interview_may_keep_its_questions_but_for_those_it_is_asked(tmp_path, hash_encoder):
+    from dawu_qa.evaluation import open_interviews
+
+    (tmp_path / "library.txt").write_text(TEXT + "\n", encoding="utf-8")
+    beside = [
+        {"sentence": "投入资金320万元", "answer": "320万元", "questions": ["盖馆花了多少?", "造价"]},
+        {"sentence": None, "questions": ["馆长是谁?", "馆里有几层?"]},
+    ]
+    lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in beside)
+    (tmp_path / "library.questions.jsonl").write_text(lines, encoding="utf-8")
+    ((pipeline, labelled),) = open_interviews(tmp_path, encoder=hash_encoder, with_questions=True)
+    assert pipeline.kind == "with_questions"
+    assert [one.question for one in labelled] == ["造价", "馆里有几层?"]
+    assert "盖馆花了多少?" in pipeline.catalogue.questions
+    assert pipeline.catalogue.unanswerable == ("馆长是谁?",)

@@ -1,7 +1,10 @@
 """Building an index, keeping it, and refusing what is not what was written."""
 
 import json
+import math
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -16,10 +19,13 @@ from dawu_qa import (
     IndexWriteError,
     QAPipeline,
     build_index,
+    pipeline,
 )
+from dawu_qa.config import Settings
 from dawu_qa.index import storage
+from dawu_qa.index.lexical import pack_bm25, unpack_bm25
 from dawu_qa.retrieval.query import Query
-from dawu_qa.retrieval.retrievers import Dense
+from dawu_qa.retrieval.retrievers import Dense, lexical_scores
 
 
 @pytest.fixture
@@ -148,6 +154,79 @@ def test_leftovers_of_a_killed_build_are_cleared_by_the_next(small_index, small_
 def test_two_builds_do_not_run_at_once(small_index, small_corpus, hash_encoder):
     with FileLock(small_index / ".lock"), pytest.raises(IndexLockedError, match="wait"):
         build_index(small_corpus, small_index, encoder=hash_encoder)
+
+
+class SlowlyBuilt:
+    """Stands in for the own corpus's index: the first build ends when it is let, and fails if it is to."""
+
+    def __init__(self, monkeypatch, corpus, index_dir, encoder):
+        self.begun, self.let, self.built, self.fails = threading.Event(), threading.Event(), [], False
+        settings = Settings(index_dir, corpus, own_index=True, data_dir=index_dir)
+        load = QAPipeline.load
+
+        class Slow(type(encoder)):
+            def encode_passage(slow, texts):
+                slow_down = not self.begun.is_set()
+                self.begun.set()
+                if slow_down and not (self.let.wait(60) and not self.fails):
+                    raise CorpusError("stopped")
+                return super().encode_passage(texts)
+
+        def build(corpus_dir, index_dir, **kwargs):
+            self.built.append(build_index(corpus_dir, index_dir, encoder=Slow(), **kwargs))
+
+        monkeypatch.setattr(Settings, "from_environment", lambda: settings)
+        monkeypatch.setattr(pipeline, "build_index", build)
+        monkeypatch.setattr(QAPipeline, "load", lambda folder, **_: load(folder, encoder=encoder))
+
+
+@pytest.fixture
+def slowly_built(monkeypatch, small_corpus, tmp_path, hash_encoder):
+    return SlowlyBuilt(monkeypatch, small_corpus, tmp_path / "index", hash_encoder)
+
+
+@pytest.mark.parametrize(("fails", "builds"), [(False, 1), (True, 1)])
+def test_who_finds_the_index_being_built_waits_for_it_and_builds_only_what_is_not(
+    slowly_built, monkeypatch, caplog, fails, builds
+):
+    waiting, wait = threading.Event(), storage.wait_for_build
+    monkeypatch.setattr(storage, "wait_for_build", lambda folder: (waiting.set(), wait(folder)))
+    slowly_built.fails = fails
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(pipeline.open_pipeline)
+        assert slowly_built.begun.wait(60)
+        second = threads.submit(pipeline.open_pipeline)
+        assert waiting.wait(60)
+        assert not second.done()
+        slowly_built.let.set()
+        assert second.result(60).ask("种树多少棵?").passages
+        assert isinstance(first.exception(60), CorpusError) == fails
+    assert len(slowly_built.built) == builds
+    lines = [record.getMessage() for record in caplog.records if "waiting" in record.getMessage()]
+    assert len(lines) == 1
+    assert "10 minutes at most" in lines[0]
+
+
+def test_a_build_is_not_waited_for_without_end(small_index):
+    with FileLock(small_index / ".lock"), pytest.raises(IndexLockedError, match="another build"):
+        storage.wait_for_build(small_index, seconds=0.1)
+    storage.wait_for_build(small_index, seconds=0.1)
+
+
+def test_scores_of_an_index_that_was_kept_are_those_of_the_formula():
+    texts = [["镇", "图书馆", "a"], [], ["图书馆", "图书馆", "\ud800", "\n"], ["镇"]]
+    bm25 = unpack_bm25(pack_bm25(texts))
+    mean = sum(map(len, texts)) / len(texts)
+
+    def score(text, term):
+        holders = sum(term in other for other in texts)
+        rarity = math.log(1 + (len(texts) - holders + 0.5) / (holders + 0.5))
+        count = text.count(term)
+        return rarity * count / (count + 1.2 * (1 - 0.75 + 0.75 * len(text) / mean))
+
+    for query in (["图书馆", "镇"], ["a"], ["\ud800"], ["\n", "河"], ["河"], [""]):
+        expected = [sum(score(text, term) for term in query if term in bm25.vocab_dict) for text in texts]
+        np.testing.assert_allclose(lexical_scores(bm25, query), expected, rtol=1e-5)
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_of_its_own(small_corpus, tmp_path, hash_encoder):

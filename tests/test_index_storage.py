@@ -1,8 +1,10 @@
 """An index on disk: damage of every file, builds that are stopped, replaced or made from a moving corpus."""
 
+import errno
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import threading
@@ -26,6 +28,8 @@ from dawu_qa.index import storage
 from dawu_qa.index.build import encode
 from dawu_qa.index.contents import GRAINS, Catalogue
 from dawu_qa.retrieval.query import Query
+from torture import crash
+from torture.common import Bench, Tally
 
 
 @pytest.fixture
@@ -43,6 +47,37 @@ def forge(index_dir, **changes):
     path = generation(index_dir) / "manifest.json"
     content = json.dumps({**json.loads(json.loads(path.read_text())["manifest"]), **changes})
     path.write_text(json.dumps({"sha256": sha256(content.encode()).hexdigest(), "manifest": content}))
+
+
+def record_flushes(monkeypatch):
+    """Return a list that fills with the names of the files and folders flushed and renamed, in order."""
+    steps, fsync, replace = [], os.fsync, Path.replace
+
+    def flushed(descriptor):
+        steps.append(("flush", Path(f"/proc/self/fd/{descriptor}").resolve().name))
+        fsync(descriptor)
+
+    def replaced(path, target):
+        steps.append(("rename", path.name))
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(Path, "replace", replaced)
+    return steps
+
+
+def opened_by(call):
+    """Return the paths of all files that a call opens, whichever way it does."""
+    paths, watching = [], True
+
+    def watch(event, args):
+        if watching and event == "open" and isinstance(args[0], (str, os.PathLike)):
+            paths.append(Path(args[0]))
+
+    sys.addaudithook(watch)
+    call()
+    watching = False  # a hook stays for good
+    return paths
 
 
 def one_line(caught):
@@ -201,27 +236,15 @@ def test_an_index_of_another_version_is_refused(index_dir, changes):
 def test_what_the_manifest_does_not_list_is_not_read(index_dir):
     folder = generation(index_dir)
     known = set(storage.load(index_dir).lexical)
-    (folder / "bm25-evil").mkdir()
-    (folder / "bm25-evil" / "params.index.json").write_text("{")
+    (folder / "evil.bm25").write_text("{")
     (folder / "extra.faiss").write_text("no index")
     assert set(storage.load(index_dir).lexical) == known == {"text", "expanded", "pinyin", "questions"}
 
 
-def test_a_file_is_verified_and_parsed_from_one_reading(index_dir, monkeypatch):
-    read, readings = Path.read_bytes, []
-
-    def counted(path):
-        readings.append(path.name)
-        return read(path)
-
-    monkeypatch.setattr(Path, "read_bytes", counted)
-    storage.load(index_dir)
-    assert (
-        readings.count("catalogue.json")
-        == readings.count("passages.faiss")
-        == readings.count("tokens.npy")
-        == 1
-    )
+def test_each_file_is_opened_once_and_verified_and_parsed_from_that_reading(index_dir):
+    folder = generation(index_dir)
+    opened = [path.name for path in opened_by(lambda: storage.load(index_dir)) if path.parent == folder]
+    assert sorted(opened) == sorted(path.name for path in folder.iterdir())
 
 
 def test_an_index_replaced_while_it_is_read_is_read_anew(index_dir, small_corpus, hash_encoder, monkeypatch):
@@ -285,6 +308,70 @@ def test_a_source_added_or_a_sidecar_removed_makes_the_index_stale(index_dir, sm
         storage.load(index_dir)
 
 
+def test_all_of_a_generation_is_flushed_before_it_is_named_and_its_name_before_the_old_one_goes(
+    index_dir, small_corpus, hash_encoder, monkeypatch
+):
+    old, steps = generation(index_dir), record_flushes(monkeypatch)
+    removed = shutil.rmtree
+    monkeypatch.setattr(
+        shutil,
+        "rmtree",
+        lambda path, **kwargs: (steps.append(("remove", path.name)), removed(path, **kwargs)),
+    )
+    build_index(small_corpus, index_dir, encoder=hash_encoder)
+    new = generation(index_dir)
+    files = {("flush", path.name) for path in new.iterdir()}
+    assert set(steps[: len(files)]) == files
+    assert steps[len(files) :] == [
+        ("flush", new.name),
+        ("flush", "CURRENT.new"),
+        ("flush", "index"),
+        ("rename", "CURRENT.new"),
+        ("flush", "index"),
+        ("remove", old.name),
+    ]
+
+
+@pytest.mark.parametrize("refusal", [errno.EACCES, errno.EINVAL])
+def test_an_index_is_built_where_no_folder_can_be_flushed(
+    small_corpus, tmp_path, hash_encoder, monkeypatch, refusal
+):
+    open_ = os.open
+
+    def no_folders(path, flags, *args, **kwargs):
+        if Path(path).is_dir():
+            raise OSError(refusal, os.strerror(refusal))
+        return open_(path, flags, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", no_folders)
+        build_index(small_corpus, tmp_path / "index", encoder=hash_encoder)
+    storage.load(tmp_path / "index")
+
+
+@pytest.mark.parametrize("refusal", [errno.EIO, errno.EINVAL])
+def test_a_file_that_cannot_be_flushed_leaves_the_old_index(
+    index_dir, small_corpus, hash_encoder, monkeypatch, refusal
+):
+    def refused(descriptor):
+        raise OSError(refusal, os.strerror(refusal))
+
+    before = generation(index_dir)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refused)
+        with pytest.raises(IndexWriteError, match="cannot write"):
+            build_index(small_corpus, index_dir, encoder=hash_encoder)
+    assert generation(index_dir) == before
+    storage.load(index_dir)
+
+
+def test_a_loss_of_power_leaves_the_old_or_the_new_index():
+    tally = Tally()
+    with Bench.set_up() as bench:
+        crash.power_lost_at_every_flush(bench, tally, range(4, 99, 6))
+    assert tally.failures == []
+
+
 @pytest.mark.parametrize("stage", ["encode_passage", "encode_query", "replace", "write"])
 def test_a_build_stopped_at_any_stage_leaves_the_old_index(
     index_dir, small_corpus, hash_encoder, monkeypatch, stage
@@ -336,7 +423,7 @@ def test_a_folder_that_may_not_be_written_keeps_the_old_index(
 
 
 def test_leftovers_are_cleared_whatever_they_are(index_dir, small_corpus, hash_encoder):
-    (index_dir / "generation-a" / "bm25-text").mkdir(parents=True)
+    (index_dir / "generation-a" / "folder").mkdir(parents=True)
     (index_dir / "CURRENT.new").write_text("generation-a")
     (index_dir / "notes.txt").write_text("kept")
     build_index(small_corpus, index_dir, encoder=hash_encoder)

@@ -8,13 +8,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dawu_qa.__about__ import __version__
 from dawu_qa.errors import DawuQAError
 from dawu_qa.terminal import print_answer, print_json, print_manifest, print_report, stages
+
+if TYPE_CHECKING:
+    from dawu_qa.index.storage import Manifest
+    from dawu_qa.types import Encoder
 
 _index_option = click.option(
     "--index",
@@ -75,37 +79,35 @@ def index(
 
     settings = Settings.from_environment()
     target, corpus = index_dir or settings.index_dir, corpus_dir or settings.corpus_dir
-    from dawu_qa.index import storage
-
-    if (
-        not force
-        and not without_questions
-        and encoder_name is None
-        and (manifest := _up_to_date(target, corpus))
-    ):
-        print_manifest(
-            manifest, target, as_json=as_json, note="up to date, nothing to do (--force builds it anew)"
-        )
-        return
+    from dawu_qa.default_model import NAME
     from dawu_qa.encoder import SentenceTransformerEncoder
+    from dawu_qa.index import storage
     from dawu_qa.index.build import build_index
 
-    storage.corpus_checksums(corpus)  # an unusable corpus is reported before the encoder is loaded
-    encoder = SentenceTransformerEncoder(encoder_name) if encoder_name else None
-    manifest = build_index(
-        corpus, target, encoder=encoder, progress=True, with_sidecars=not without_questions
-    )
-    print_manifest(manifest, target, as_json=as_json, note="built")
+    storage.corpus_checksums(corpus)  # an unusable corpus is reported before the encoder is looked for
+    encoder = SentenceTransformerEncoder(encoder_name or NAME, lazy=True)
+    with_sidecars = not without_questions
+    if not force and (manifest := _up_to_date(target, corpus, encoder, with_sidecars=with_sidecars)):
+        note = "up to date, nothing to do (--force builds it anew)"
+    else:
+        manifest = build_index(corpus, target, encoder=encoder, progress=True, with_sidecars=with_sidecars)
+        note = "built"
+    print_manifest(manifest, target, as_json=as_json, note=note)
 
 
-def _up_to_date(index_dir: Path, corpus_dir: Path) -> Any:
+def _up_to_date(
+    index_dir: Path, corpus_dir: Path, encoder: Encoder, *, with_sidecars: bool
+) -> Manifest | None:
+    """Return the manifest of an index that a build as it is asked for would give again; else None."""
     from dawu_qa.index import storage
 
     try:
-        storage.load(index_dir, corpus_dir=corpus_dir)
-        return storage.read_manifest(index_dir)[0]
+        manifest = storage.load(index_dir, corpus_dir=corpus_dir).manifest
     except DawuQAError:
         return None
+    asked = (encoder.name, encoder.fingerprint, with_sidecars)
+    built = (manifest.encoder, manifest.encoder_fingerprint, manifest.with_sidecars)
+    return manifest if built == asked else None
 
 
 @cli.command()
@@ -242,9 +244,7 @@ def report_feedback(*, as_json: bool) -> None:
 
 
 @cli.command("eval")
-@click.argument(
-    "questions", type=click.Path(exists=True, dir_okay=False, path_type=Path), nargs=-1, required=True
-)
+@click.argument("questions", type=click.Path(exists=True, path_type=Path), nargs=-1, required=True)
 @click.option(
     "--translation",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -268,12 +268,20 @@ def evaluate_command(
     """Measure the index on labelled QUESTIONS (JSON lines).
 
     Where one of the files is in the format of SQuAD (.json), its paragraphs are the corpus instead, in an index of
-    their own.
+    their own. A folder of interviews with questions beside them is asked these, each interview without its sidecar.
     """
-    from dawu_qa.evaluation import evaluate, open_corpus, read_labelled, read_squad, save_report
+    from dawu_qa.evaluation import (
+        evaluate,
+        open_corpus,
+        open_interviews,
+        read_labelled,
+        read_squad,
+        save_report,
+    )
     from dawu_qa.pipeline import open_pipeline
 
-    asked = [one for path in questions if path.suffix != ".json" for one in read_labelled(path)]
+    folders = [path for path in questions if path.is_dir()]
+    asked = [one for path in questions if path.suffix == ".jsonl" for one in read_labelled(path)]
     paragraphs = [
         paragraph
         for path in questions
@@ -281,11 +289,14 @@ def evaluate_command(
         for paragraph in read_squad(path, translation=translation)
     ]
     asked += [one for paragraph in paragraphs for one in paragraph.questions]
-    pipeline = open_corpus(paragraphs) if paragraphs else open_pipeline(index_dir, progress=True)
-    report = evaluate(pipeline, asked)
+    parts = [part for folder in folders for part in open_interviews(folder)]
+    if asked:
+        pipeline = open_corpus(paragraphs) if paragraphs else open_pipeline(index_dir, progress=True)
+        parts.append((pipeline, asked))
+    report = evaluate(parts)
     if save:
-        squad = [path.stem for path in (*questions, translation) if path and path.suffix == ".json"]
-        path = save_report(report, "-".join((*squad, pipeline.kind)), save)
+        named = [path.stem for path in (*questions, translation) if path and path.suffix != ".jsonl"]
+        path = save_report(report, "-".join((*named, *{pipeline.kind for pipeline, _ in parts})), save)
         click.echo(f"saved {path}", err=True)
     if as_json:
         print_json(report.as_json())

@@ -44,6 +44,10 @@ NAME = "multilingual-e5-small"
 PACKED_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 #: What was trained to go with it; see `dawu_qa.adapter`.
 ADAPTER = files("dawu_qa").joinpath("data/adapter.safetensors")
+#: The upper layers that read a question and sentences together; see `dawu_qa.joint`.
+READER = files("dawu_qa").joinpath("data/reader.safetensors")
+#: What kind of answer a question is after; see `dawu_qa.reader.kinds`.
+KINDS = files("dawu_qa").joinpath("data/kinds.safetensors")
 _PACKED_FILE = "e5-small-q4.bin"
 #: Raised whenever the folder would be written in another way.
 _FORMAT = 1

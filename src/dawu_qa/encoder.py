@@ -8,13 +8,16 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.torch import load
 
 from dawu_qa import default_model
 from dawu_qa.errors import ModelLoadError
+from dawu_qa.joint import LOWER, UPPER, JointLayers
 from dawu_qa.types import EncodedText, FloatArray
 
 _BATCH_TOKENS = 4096
@@ -71,6 +74,16 @@ class SentenceTransformerEncoder:
                 self._model = _load(self.name, self._folder)
             return self._model
 
+    @cached_property
+    def joint_layers(self) -> JointLayers | None:
+        """Copies of the upper layers, trained to read a question and sentences together; there are some for the default model."""
+        if self.name != default_model.NAME:
+            return None
+        transformer = self.model[0].model
+        layers = JointLayers(transformer.encoder.layer[LOWER:], self.dim)
+        layers.load_state_dict(load(default_model.READER.read_bytes()))
+        return layers.to(transformer.dtype).eval()
+
     @property
     def dim(self) -> int:
         """How many dimensions the vectors have."""
@@ -106,7 +119,8 @@ class SentenceTransformerEncoder:
         )
         ends = tokenized.pop("offset_mapping")[..., 1].numpy()
         tokenized.pop("token_type_ids", None)
-        with self._lock, torch.inference_mode():
+        lower: list[Any] = []
+        with self._lock, torch.inference_mode(), _listening(model, lower):
             features: dict[str, Any] = dict(tokenized)
             for at, module in enumerate(model):
                 features = module(features)
@@ -117,10 +131,32 @@ class SentenceTransformerEncoder:
         own = ends > len(
             prefix
         )  # neither the prompt's tokens nor the special ones, which have no place in the text
+        states = lower[0].float().numpy() if lower else tokens[:, :0]
+        kept = own.copy()
+        kept[:, 0] = True
         return [
-            EncodedText(embeddings[row], tokens[row, own[row]], ends[row, own[row]] - len(prefix))
+            EncodedText(
+                embeddings[row],
+                tokens[row, own[row]],
+                ends[row, own[row]] - len(prefix),
+                states[row, kept[row]] if lower else states[row],
+            )
             for row in range(len(texts))
         ]
+
+
+@contextlib.contextmanager
+def _listening(model: Any, heard: list[Any]) -> Iterator[None]:
+    """Note what the lower layers give; nothing where the model has no twelve layers of the usual kind."""
+    layers = getattr(getattr(getattr(model[0], "model", None), "encoder", None), "layer", ())
+    if len(layers) != LOWER + UPPER:
+        yield
+        return
+    hook = layers[LOWER - 1].register_forward_hook(lambda _layer, _given, states: heard.append(states))
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[int]]:

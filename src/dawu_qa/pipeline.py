@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
@@ -13,14 +12,15 @@ import numpy as np
 
 from dawu_qa.config import QUESTION_LIMIT, Settings
 from dawu_qa.conversation import depends_on_history, parts, restate
-from dawu_qa.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError
+from dawu_qa.errors import IndexDamagedError, IndexLockedError, IndexMismatchError, IndexNotFoundError
+from dawu_qa.explanation import Explanation, Reading
 from dawu_qa.figure_table import find_figures
 from dawu_qa.index import storage
 from dawu_qa.index.build import build_index
 from dawu_qa.reader.answerability import Answerability, Judgement, Thresholds
-from dawu_qa.reader.outline import Section, section_asked, sections
+from dawu_qa.reader.outline import section_asked, sections
 from dawu_qa.reader.questions import asked_count
-from dawu_qa.reader.ranking import Ranked, Ranker
+from dawu_qa.reader.ranking import Ranker
 from dawu_qa.retrieval.fusion import Fusion, Retrieved
 from dawu_qa.retrieval.mending import Mender
 from dawu_qa.retrieval.query import Query
@@ -42,32 +42,6 @@ _SEVERAL = frozenset({"document", "quote", "rank", "date"})
 _SECTION_IS_RIGHT = Judgement(0.9, 0.9)
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What was found for one thing that is asked: passages, candidates, signals, and how sure that makes.
-
-    `section` is the one whose items are the answer, where such a one is asked for.
-    """
-
-    query: Query
-    retrieved: Retrieved
-    ranked: Ranked
-    signals: dict[str, float]
-    judgement: Judgement
-    section: Section | None = None
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What each stage made of a question; `readings` has one entry for each thing that it asks."""
-
-    question: str
-    standalone: str
-    readings: tuple[Reading, ...]
-    thresholds: Thresholds
-    answer: Answer
-
-
 class QAPipeline:
     """A loaded index that answers questions. Threads may ask at the same time."""
 
@@ -84,7 +58,7 @@ class QAPipeline:
         )
         self.fusion_weights = weights.fusion[kind]
         self._fusion = Fusion(index, self.fusion_weights)
-        self._ranker = Ranker(index, weights.ranking[kind])
+        self._ranker = Ranker(index, weights.ranking[kind], encoder)
         self._answerability = Answerability(index.catalogue, weights.grounded[kind], weights.correct[kind])
         sources = [passage.text for passage in index.catalogue.passages] + [
             heading.text for heading in index.catalogue.headings
@@ -197,7 +171,7 @@ class QAPipeline:
             text="；".join(span.text for span in spans),
             spans=spans,
             sentence=self._sentence(readings[0]) if spans else None,
-            passages=self._passages(readings, top_k),
+            passages=self._passages(readings, top_k, answered=bool(spans)),
             confidence=confidence,
             suggestions=self._suggestions(readings[0].retrieved, spans),
         )
@@ -262,11 +236,13 @@ class QAPipeline:
             return reading.section.heading
         return self.catalogue.sentences[reading.ranked.candidates[0].sentence].span
 
-    def _passages(self, readings: tuple[Reading, ...], top_k: int) -> tuple[ScoredPassage, ...]:
-        """Return the best passages; where several things are asked, the best of each in turn."""
+    def _passages(
+        self, readings: tuple[Reading, ...], top_k: int, *, answered: bool
+    ) -> tuple[ScoredPassage, ...]:
+        """Return the best passages, before them those that the answer stands in; of several things asked, each in turn."""
         turns = zip_longest(
             *(
-                [*(reading.section.passages if reading.section else ()), *reading.retrieved.ranking]
+                [*(reading.answer_passages if answered else ()), *reading.retrieved.ranking]
                 for reading in readings
             )
         )
@@ -327,6 +303,8 @@ def open_pipeline(
 ) -> QAPipeline:
     """Load an index; where none is named, the own corpus's, which is built or rebuilt first if it must be.
 
+    Where another process builds it already, that build is waited for, ten minutes at most.
+
     Args:
         index_dir: Default: DAWU_QA_INDEX, else the index of the corpus at hand.
         progress: Show how far a build is.
@@ -342,8 +320,12 @@ def open_pipeline(
     try:
         storage.load(settings.index_dir, corpus_dir=settings.corpus_dir)
     except (IndexNotFoundError, IndexDamagedError, IndexMismatchError) as error:
-        logger.warning("%s: building it now", str(error).split(";")[0])
-        build_index(settings.corpus_dir, settings.index_dir, progress=progress)
+        logger.warning("%s: it is built first", str(error).split(";")[0])
+        try:
+            build_index(settings.corpus_dir, settings.index_dir, progress=progress)
+        except IndexLockedError:
+            storage.wait_for_build(settings.index_dir)
+            return open_pipeline(progress=progress, lazy=lazy)
     return QAPipeline.load(settings.index_dir, lazy=lazy)
 
 

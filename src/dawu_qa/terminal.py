@@ -11,8 +11,8 @@ import click
 
 if TYPE_CHECKING:
     from dawu_qa.evaluation import Report
+    from dawu_qa.explanation import Explanation
     from dawu_qa.index.storage import Manifest
-    from dawu_qa.pipeline import Explanation
     from dawu_qa.types import Answer, Span
 
 

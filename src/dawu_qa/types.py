@@ -116,11 +116,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class EncodedText:
-    """A text's embedding, shape (dim,), its token embeddings, shape (tokens, dim), and the tokens' ends within it."""
+    """A text's embedding, shape (dim,), its token embeddings, shape (tokens, dim), and the tokens' ends within it.
+
+    `lower`, shape (1 + tokens, dim), is what the lower layers make of the text as a whole and of its tokens, for
+    `dawu_qa.joint`; without rows where the encoder has no such layers.
+    """
 
     embedding: FloatArray
     tokens: FloatArray
     token_ends: NDArray[np.int64]
+    lower: FloatArray
 
 
 class Encoder(Protocol):

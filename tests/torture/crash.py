@@ -78,6 +78,72 @@ def stops_at_every_operation(bench, tally, cases):
             tally.count(kind, fault or bench.fault(0, 1) or bench.fault_after_build(0), f"at {at}")
 
 
+def power_lost_at_every_flush(bench, tally, cases):
+    """Lose what is not flushed yet before each flush, renaming and removal; the last renaming may be kept or lost."""
+    for kept in (True, False):
+        bench.build(0)
+        for at in cases:
+            code = _run(_build_without_power, at, kept, bench.corpora[1], bench.index)
+            if code == 0:
+                break
+            fault = "" if code == -signal.SIGKILL else f"exit status {code}"
+            fault = fault or bench.fault(0, 1) or bench.fault_after_build(0)
+            tally.count("power losses", fault, f"at {at}, renaming {'kept' if kept else 'lost'}")
+
+
+class _Disk:
+    """An index folder that forgets, when the power is lost, all that a build did not flush.
+
+    What a file holds is lost unless it was flushed; so is a folder, unless it and the name of it were.
+    """
+
+    def __init__(self, index, *, renaming_kept):
+        self.index, self.renaming_kept = index, renaming_kept
+        self.pointer = (index / "CURRENT").read_bytes()
+        self.flushed = {_state(path) for path in index.rglob("*")}
+        self.unnamed, self.renamed, self.lost = set(), False, False
+        sys.addaudithook(self._watch)
+        fsync = os.fsync
+
+        def flush(descriptor):
+            fsync(descriptor)
+            self._flush(Path(f"/proc/self/fd/{descriptor}").resolve())
+
+        os.fsync = flush
+
+    def _watch(self, event, args):
+        if event == "os.mkdir" and not Path(args[0]).exists():
+            self.unnamed.add(Path(args[0]).resolve())
+        elif event == "os.rename" and Path(args[1]) == self.index / "CURRENT":
+            self.renamed = True
+
+    def _flush(self, path):
+        self.flushed.add(_state(path))
+        if path == self.index.resolve():
+            self.unnamed.clear()
+            self.renamed = False
+
+    def lose_power(self):
+        if self.lost:
+            return  # what is changed here is counted as well
+        self.lost = True
+        if self.renamed and not self.renaming_kept:
+            (self.index / "CURRENT").write_bytes(self.pointer)
+            self.flushed.add(_state(self.index / "CURRENT"))
+        lost = [path for path in self.index.resolve().rglob("*") if _state(path) not in self.flushed]
+        for path in {*lost, *self.unnamed}:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.is_file():
+                os.truncate(path, 0)
+        _die()
+
+
+def _state(path):
+    found = path.stat()
+    return found.st_ino, found.st_mtime_ns
+
+
 def unpacking_stops_at_every_operation(folder, tally, cases):
     """Kill the unpacking of a model before each of its file operations; the next call mends it."""
     content, _ = tiny_model.packed_model()
@@ -113,6 +179,12 @@ def _build_stopped(at, stop, corpus, index):
         sys.exit(os.EX_IOERR)
 
 
+def _build_without_power(at, renaming_kept, corpus, index):
+    disk = _Disk(index, renaming_kept=renaming_kept)
+    _at_operation(at, disk.lose_power, changes={"os.rename", "os.remove", "os.rmdir"}, writes=False)
+    build(corpus, index)
+
+
 def _unpack_stopped(at, folder, content):
     from transformers import PreTrainedTokenizerFast  # noqa: F401 - imported before operations are counted
 
@@ -121,24 +193,30 @@ def _unpack_stopped(at, folder, content):
     model_folder()
 
 
-def _at_operation(at, stop):
-    """Stop this process before it changes a folder or a file for the time after `at` times."""
-    left = iter(range(at))
+def _at_operation(at, stop, *, changes=_CHANGES, writes=True):
+    """Stop this process before it changes a folder or a file, or flushes one, for the time after `at` times."""
+    left, fsync = iter(range(at)), os.fsync
 
     def pass_one():
         if next(left, None) is None:
             stop()
 
     def watch(event, args):
-        if event in _CHANGES or (event == "open" and args[2] & _WRITES):
+        if event in changes or (writes and event == "open" and args[2] & _WRITES):
             pass_one()
 
     def watch_calls(_frame, event, call):
         if event == "c_call" and call.__name__ in _FILLS and isinstance(call.__self__, _FILES):
             pass_one()
 
+    def watch_flush(descriptor):
+        pass_one()
+        fsync(descriptor)
+
     sys.addaudithook(watch)
-    sys.setprofile(watch_calls)
+    os.fsync = watch_flush
+    if writes:
+        sys.setprofile(watch_calls)
 
 
 def _die():
@@ -260,6 +338,7 @@ def main(tally, cases):
     with Bench.set_up() as bench:
         kills_at_random(bench, tally, cases)
         stops_at_every_operation(bench, tally, _EVERY)
+        power_lost_at_every_flush(bench, tally, _EVERY)
         unpacking_stops_at_every_operation(bench.folder, tally, _EVERY)
         no_room(bench, tally, _EVERY)
         not_a_folder(bench, tally)

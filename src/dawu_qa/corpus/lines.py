@@ -165,9 +165,7 @@ def _dateline(line: Line) -> list[Line]:
     if not whole or not any(_DATE.match(part.group()) for part in parts):
         return [line]
     found = [line.cut(part.start(), part.group()) for part in parts]
-    return [
-        each if _field(each) else replace(each, kind="chrome") for each in found
-    ]
+    return [each if _field(each) else replace(each, kind="chrome") for each in found]
 
 
 def _field(line: Line) -> Line | None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dawu_qa.evaluation.diagram import reliability_svg
 from dawu_qa.evaluation.labelled import SLACK, Labelled, fold_words, holds
 
 if TYPE_CHECKING:
-    from dawu_qa.pipeline import QAPipeline, Reading
+    from dawu_qa.explanation import Reading
+    from dawu_qa.pipeline import QAPipeline
     from dawu_qa.types import Answer, ScoredPassage
 
 
@@ -53,11 +55,11 @@ class Report:
         return asdict(self)
 
 
-def evaluate(pipeline: QAPipeline, labelled: Sequence[Labelled]) -> Report:
-    """Ask every labelled question and report how it went."""
+def evaluate(parts: Iterable[tuple[QAPipeline, Sequence[Labelled]]]) -> Report:
+    """Ask every labelled question of the pipeline that it comes with, and report how it went."""
     outcomes: list[Outcome] = []
     hits: dict[str, list[bool]] = {}
-    for one in labelled:
+    for pipeline, one in ((pipeline, one) for pipeline, labelled in parts for one in labelled):
         explained = pipeline.explain(one.question, history=one.context)
         outcomes.append(judge(one, explained.answer))
         if one.answerable and not one.need_all and explained.readings:
@@ -90,7 +92,7 @@ def evaluate(pipeline: QAPipeline, labelled: Sequence[Labelled]) -> Report:
 
 
 def save_report(report: Report, name: str, folder: Path) -> Path:
-    """Write a report to a folder, named by what was measured and the commit; return its path."""
+    """Write a report and its reliability diagram to a folder, named by what was measured and the commit; return its path."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607
         capture_output=True,
@@ -101,6 +103,8 @@ def save_report(report: Report, name: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name.replace('_', '-')}-{commit.stdout.strip() or 'unversioned'}.json"
     path.write_text(json.dumps(report.as_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    drawn = reliability_svg(report.reliability, report.calibration_error)
+    path.with_suffix(".svg").write_text(drawn, encoding="utf-8")
     return path
 
 

@@ -82,9 +82,10 @@ def encode(catalogue: Catalogue, encoder: Encoder, *, progress: bool = False) ->
         np.concatenate([text.tokens for text in encoded]).astype(np.float16)
         for encoded in (passages, answers)
     )
+    lower = np.concatenate([text.lower[1:] for text in passages]).astype(np.float16)
     ends = [text.token_ends for text in passages]
     starts = clause_starts(catalogue, ends)
-    return Vectors(embeddings, tokens, answer_tokens, starts, np.concatenate(ends).astype(np.int64))
+    return Vectors(embeddings, tokens, answer_tokens, lower, starts, np.concatenate(ends).astype(np.int64))
 
 
 def _answering(encoder: Encoder) -> Encoder | None:

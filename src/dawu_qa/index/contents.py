@@ -156,12 +156,14 @@ class Vectors:
     `embeddings[grain]` has shape (n, dim), rows of unit L2 norm. `tokens`, shape (tokens, dim), are the token
     vectors of all passages; those of clause i are rows `clause_starts[i]` to `clause_starts[i + 1]`. Token j ends
     before character `token_ends[j]` of its passage, and begins where the one before ends. `answer_tokens` are the
-    same tokens, encoded with the adapter where the encoder has one.
+    same tokens, encoded with the adapter where the encoder has one; `lower_states` what its lower layers make of them,
+    without columns where they cannot be told apart from the upper ones.
     """
 
     embeddings: Mapping[str, FloatArray]
     tokens: NDArray[np.float16]
     answer_tokens: NDArray[np.float16]
+    lower_states: NDArray[np.float16]
     clause_starts: np.ndarray[Any, np.dtype[np.int64]]
     token_ends: np.ndarray[Any, np.dtype[np.int64]]
 

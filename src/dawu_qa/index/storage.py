@@ -1,14 +1,16 @@
 """An index on disk: written whole, verified before it is read.
 
-`index/CURRENT` names the generation that answers, a folder beside it. A build writes a new generation, then
-replaces CURRENT in one atomic step and removes the old one. Whoever is stopped in between leaves the old
-index as it was and at most a folder that the next build clears away.
+`index/CURRENT` names the generation that answers, a folder beside it. A build writes a new generation, has it
+reach the disk, then replaces CURRENT in one atomic step and removes the old one. Whoever is stopped in between,
+by a loss of power too, leaves the old index as it was and at most a folder that the next build clears away.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -16,11 +18,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from io import BytesIO
-from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
+from zipfile import BadZipFile
 
-import bm25s
 import faiss
 import numpy as np
 from filelock import FileLock, Timeout
@@ -40,14 +41,20 @@ from dawu_qa.errors import (
     IndexWriteError,
 )
 from dawu_qa.index.contents import GRAINS, Catalogue, Vectors
-from dawu_qa.index.lexical import lexical_corpora
+from dawu_qa.index.lexical import lexical_corpora, pack_bm25, unpack_bm25
 from dawu_qa.types import Block, Document, Encoder, Passage, Span
 
+logger = logging.getLogger(__name__)
+
 #: Raised whenever the files of an index change their meaning.
-FORMAT_VERSION = 4
+FORMAT_VERSION = 6
 MEND = "run `dawu-qa index`"
 _CURRENT, _MANIFEST, _LOCK, _PREFIX = "CURRENT", "manifest.json", ".lock", "generation-"
-_BM25 = "bm25-"
+_BM25 = ".bm25"
+#: How long `wait_for_build` waits, in seconds.
+_PATIENCE = 600.0
+#: What systems say that flush no folder (Windows, some network disks).
+_NO_FLUSH = {errno.EACCES, errno.EINVAL}
 #: How often an index is read anew that was replaced while it was read.
 _ATTEMPTS = 20
 _Read = TypeVar("_Read")
@@ -94,19 +101,38 @@ def writing(index_dir: Path) -> Iterator[Path]:
         IndexLockedError: Another build of this index is running.
         IndexWriteError: The folder cannot be written.
     """
+    with _locked(index_dir):
+        _clear(index_dir, keep=_current(index_dir))
+        folder = index_dir / f"{_PREFIX}{secrets.token_hex(4)}"
+        folder.mkdir()  # with the rights of the index folder, so that who may read that may read this
+        try:
+            yield folder
+            _make_current(folder)
+        finally:
+            _clear(index_dir, keep=_current(index_dir))
+
+
+def wait_for_build(index_dir: Path, *, seconds: float = _PATIENCE) -> None:
+    """Wait until no build of an index is running, and say so.
+
+    Raises:
+        IndexLockedError: It still runs after so many seconds.
+        IndexWriteError: The folder cannot be written.
+    """
+    logger.warning(
+        "waiting for another build of %s, %.0f minutes at most", printable(index_dir), seconds / 60
+    )
+    with _locked(index_dir, seconds):
+        pass
+
+
+@contextlib.contextmanager
+def _locked(index_dir: Path, seconds: float = 0) -> Iterator[None]:
+    """Keep other builds out; wait so many seconds for the one that runs."""
     try:
         index_dir.mkdir(parents=True, exist_ok=True)
-        with FileLock(index_dir / _LOCK, timeout=0):
-            _clear(index_dir, keep=_current(index_dir))
-            folder = index_dir / f"{_PREFIX}{secrets.token_hex(4)}"
-            folder.mkdir()  # with the rights of the index folder, so that who may read that may read this
-            try:
-                yield folder
-                pointer = index_dir / f"{_CURRENT}.new"
-                pointer.write_text(folder.name, encoding="utf-8")
-                pointer.replace(index_dir / _CURRENT)  # the one atomic step
-            finally:
-                _clear(index_dir, keep=_current(index_dir))
+        with FileLock(index_dir / _LOCK, timeout=seconds):
+            yield
     except Timeout as error:
         raise IndexLockedError(
             f"another build of {printable(index_dir)} is running; wait until it ends, then {MEND}"
@@ -116,6 +142,31 @@ def writing(index_dir: Path) -> Iterator[Path]:
             f"cannot write the index to {printable(index_dir)} ({error.strerror or error}); "
             "make the folder writable or name another with --index"
         ) from error
+
+
+def _make_current(folder: Path) -> None:
+    """Let CURRENT name a generation, once all of it is on the disk: what is flushed later may be lost before."""
+    index_dir = folder.parent
+    pointer = index_dir / f"{_CURRENT}.new"
+    pointer.write_text(folder.name, encoding="utf-8")
+    for path in (*folder.rglob("*"), folder, pointer, index_dir):
+        _flush(path)
+    pointer.replace(index_dir / _CURRENT)  # the one atomic step
+    _flush(index_dir)  # before the old generation is removed
+
+
+def _flush(path: Path) -> None:
+    """Have the content of a file, or the names in a folder, reach the disk."""
+    is_folder = path.is_dir()
+    try:
+        descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if not (is_folder and error.errno in _NO_FLUSH):
+            raise
 
 
 def _current(index_dir: Path) -> str:
@@ -167,6 +218,7 @@ def save(
     (folder / "catalogue.json").write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
     np.save(folder / "tokens.npy", vectors.tokens)
     np.save(folder / "answer-tokens.npy", vectors.answer_tokens)
+    np.save(folder / "lower-states.npy", vectors.lower_states)
     np.save(folder / "clause-starts.npy", vectors.clause_starts)
     np.save(folder / "token-ends.npy", vectors.token_ends)
     for grain, embeddings in vectors.embeddings.items():
@@ -175,10 +227,7 @@ def save(
         (folder / f"{grain}.faiss").write_bytes(faiss.serialize_index(index).tobytes())
     for name, terms in lexical_corpora(catalogue).items():
         if any(terms):
-            numbers = {term: at for at, term in enumerate(dict.fromkeys(chain.from_iterable(terms)))}
-            bm25 = bm25s.BM25(k1=1.2, b=0.75)
-            bm25.index(([[numbers[term] for term in text] for text in terms], numbers), show_progress=False)
-            bm25.save(folder / f"{_BM25}{name}", corpus=None)
+            (folder / f"{name}{_BM25}").write_bytes(pack_bm25(terms))
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     manifest = Manifest(
         format_version=FORMAT_VERSION,
@@ -293,25 +342,25 @@ def _load(index_dir: Path, corpus_dir: Path | None) -> Index:
         if name not in files or sha256(files[name]).hexdigest() != digest:
             raise IndexDamagedError(f"{printable(name)} of the index in {shown} is damaged; {MEND}")
     try:
-        return _assembled(manifest, folder, files)
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        return _assembled(manifest, files)
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, BadZipFile) as error:
         raise IndexDamagedError(f"the index in {shown} does not hold together; {MEND}") from error
 
 
-def _assembled(manifest: Manifest, folder: Path, files: Mapping[str, bytes]) -> Index:
-    """Make an index of the verified content of its files; only bm25s, which loads by path, reads any again."""
+def _assembled(manifest: Manifest, files: Mapping[str, bytes]) -> Index:
+    """Make an index of the verified content of its files."""
     faiss.omp_set_num_threads(1)  # its own OpenMP threads, spinning beside torch's, slow the encoder tenfold
     catalogue = _read_catalogue(json.loads(files["catalogue.json"]))
     dense = {
         grain: faiss.deserialize_index(np.frombuffer(files[f"{grain}.faiss"], np.uint8)) for grain in GRAINS
     }
     embeddings = {grain: index.reconstruct_n(0, index.ntotal) for grain, index in dense.items()}
-    arrays = ("tokens", "answer-tokens", "clause-starts", "token-ends")
+    arrays = ("tokens", "answer-tokens", "lower-states", "clause-starts", "token-ends")
     vectors = Vectors(embeddings, *(np.load(BytesIO(files[f"{name}.npy"])) for name in arrays))
     lexical = {
-        name.removeprefix(_BM25): bm25s.BM25.load(folder / name, load_corpus=False)
-        for name in sorted({Path(name).parts[0] for name in files})
-        if name.startswith(_BM25)
+        name.removesuffix(_BM25): unpack_bm25(content)
+        for name, content in files.items()
+        if name.endswith(_BM25)
     }
     encoded = {grain: len(texts) for grain, texts in catalogue.texts().items()}
     if encoded != {grain: index.ntotal for grain, index in dense.items()}:

@@ -23,10 +23,10 @@ FEATURES = (
     "bias", "fact_cosine", "fact_gap", "fact_margin", "top_fact", "question_gap", "question_cosine", "term_gap", "term_score", "no_questions",
     "sentence_cosine", "background_cosine", "background_gap", "clause_late", "clause_answering", "passage_late", "weakest_token", "weak_tokens",
     "coverage_text", "coverage_expanded", "unsupported_passage", "unsupported_corpus",
-    "foreign_year", "foreign_name", "foreign_number", "unread_latin", "kind_missing", "kind_untold",
+    "foreign_year", "foreign_name", "foreign_number", "unread_latin", "kind_missing", "kind_untold", "kind_log",
     "echo", "asked_value", "cue_share", *(f"cue_{name}" for name in CUES), *(f"lone_{name}" for name in CUES),
     "begin_logit", "end_logit", "begin_mass", "end_mass", "sentence_mass", "span_mass", "sentence_answering",
-    "answering_told", "begin_told", "end_told", "top_probability", "margin", "passage_margin", "agreement", "latin",
+    "answering_told", "begin_told", "end_told", "joint_told", "joint_sentence_told", "joint_begin", "joint_end", "joint_sentence", "top_probability", "margin", "passage_margin", "agreement", "latin",
 )  # fmt: skip
 
 _ECHO, _ASKED_VALUE = ranking.FEATURES.index("echo"), ranking.FEATURES.index("asked_value")
@@ -39,6 +39,10 @@ _POINTED = (
     "sentence_mass",
     "span_mass",
     "sentence_answering",
+    "joint_begin",
+    "joint_end",
+    "joint_sentence",
+    "kind_log",
 )
 _POINTED_AT = [ranking.FEATURES.index(name) for name in _POINTED]
 _MARGIN_LIMIT = 5.0
@@ -205,6 +209,8 @@ def _certainty(retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
     return {
         **dict(zip(_POINTED, map(float, ranked.features[0, _POINTED_AT]), strict=True)),
         **_over_absent(retrieved.answering),
+        "joint_told": float(ranked.joint.begin.max() + ranked.joint.end.max()) / 10,
+        "joint_sentence_told": float(ranked.joint.sentence.max()) / 5,
         "top_fact": float(ranked.features[0, _FACT_GAP]),
         "top_probability": float(ranked.probabilities[0]),
         "margin": min(margin, _MARGIN_LIMIT),

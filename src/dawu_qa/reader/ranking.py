@@ -10,35 +10,45 @@ from typing import Any
 import numpy as np
 
 from dawu_qa.folding import fold
-from dawu_qa.index.contents import Catalogue
 from dawu_qa.index.storage import Index
 from dawu_qa.quantities import amounts
-from dawu_qa.reader.candidates import KINDS, Candidate, find_candidates, kind_of
+from dawu_qa.reader.candidates import KINDS, Candidate
+from dawu_qa.reader.joint_reading import UNREAD, JointReader, JointReading
+from dawu_qa.reader.kinds import kind_logs
 from dawu_qa.reader.questions import asked_noun, asked_unit, cues, expected_kinds
-from dawu_qa.retrieval.fusion import Retrieved
+from dawu_qa.reader.surroundings import (
+    character_pairs,
+    characters_beside,
+    clause_sentences,
+    fact_rows,
+    is_title,
+    token_windows,
+    with_fact_answers,
+    words_around,
+)
+from dawu_qa.retrieval.fusion import Retrieved, standardise
 from dawu_qa.types import FloatArray, Span
 
 #: Candidates are taken from this many of the best passages.
 READ_PASSAGES = 5
-_LEFT_CONTEXT, _RIGHT_CONTEXT = 10, 10
 #: Over these differences in cosine, relative BM25 score and whitened cosine a vote for a fact falls to 1 / e.
 _COSINE_SCALE, _TERM_SCALE, _MEAN_SCALE = 0.01, 0.15, 0.08
 _LEAST_MASS = 1e-4
-_TITLE_LENGTH = 16
+_LEAST_LOG = -6.0
 _NUMERAL = re.compile(r"[\d一二两三四五六七八九十百千〇]")
 #: Kinds that a number gives.
 _NUMERIC = frozenset(
     {"money", "people", "household", "count", "area", "percent", "period", "rank", "date", "frequency"}
 )
-_LEFT_TOKENS, _RIGHT_TOKENS = 6, 5
 
 FEATURES = (
     "passage", "clause_late", "sentence_late", "clause_answering", "sentence_answering", "clause_dense", "sentence_dense",
     "fact_dense", "fact_terms", "fact_mean", "fact_mean_gap", "fact_mean_share", "no_fact", "sentence_fact",
-    "kind_first", "kind_other", "kind_clash", "kind_untold",
+    "kind_first", "kind_other", "kind_clash", "kind_untold", "kind_log",
     "number_missing",
     "window_late", "left_late", "right_late", "window_answering", "left_answering", "right_answering", "asked_unit", "asked_noun",
     "begin_logit", "end_logit", "begin_mass", "end_mass", "sentence_mass", "span_mass",
+    "joint_begin", "joint_end", "joint_span", "joint_sentence", "joint_sentence_gap", "unread",
     "left_overlap", "right_overlap", "inside_overlap", "asked_value", "echo", "length",
     "left_two", "left_four", "right_two", "right_four", "title", "title_how", "long_how", "cue_match",
     *(f"is_{kind}" for kind in KINDS),
@@ -53,15 +63,16 @@ class Ranked:
     features: FloatArray
     scores: FloatArray
     probabilities: FloatArray
+    joint: JointReading
 
 
 class Ranker:
     """Scores the candidates of the best passages."""
 
-    def __init__(self, index: Index, weights: Mapping[str, float]) -> None:
+    def __init__(self, index: Index, weights: Mapping[str, float], encoder: object = None) -> None:
         catalogue = index.catalogue
         self.catalogue = catalogue
-        self.candidates = _with_fact_answers(catalogue)
+        self.candidates = with_fact_answers(catalogue)
         self.weights = np.asarray([weights.get(name, 0.0) for name in FEATURES], np.float32)
         self._passage = np.asarray([candidate.passage for candidate in self.candidates])
         self._clause = np.asarray([candidate.clause for candidate in self.candidates])
@@ -70,23 +81,26 @@ class Ranker:
         self._length = np.log1p([len(candidate.span.text) for candidate in self.candidates]).astype(
             np.float32
         )
-        self._clause_sentence = _clause_sentences(catalogue)
-        self._windows = _windows(self.candidates, index)
+        self._clause_sentence = clause_sentences(catalogue)
+        self._windows = token_windows(self.candidates, index)
         self._own_tokens = self._windows.pop("own")
         starts = np.searchsorted(self._clause_sentence, np.arange(len(catalogue.sentences) + 1))
         borders = index.vectors.clause_starts[starts]
         self._sentence_tokens = np.stack([borders[:-1], borders[1:]], axis=1)
-        self._context = [_context(candidate, catalogue) for candidate in self.candidates]
+        self._sentence_passage = np.asarray([unit.passage for unit in catalogue.sentences])
+        self._encoder = index.manifest.encoder
+        self._joint = JointReader(encoder, index.vectors.lower_states, self._sentence_tokens)
+        self._context = [words_around(candidate, catalogue) for candidate in self.candidates]
         self._folded = [fold(candidate.span.text) for candidate in self.candidates]
-        self._beside = [_beside(candidate, catalogue) for candidate in self.candidates]
+        self._beside = [characters_beside(candidate, catalogue) for candidate in self.candidates]
         self._has_number = np.asarray(
             [bool(_NUMERAL.search(candidate.span.text)) for candidate in self.candidates]
         )
-        self._title = np.asarray([_is_title(candidate, catalogue) for candidate in self.candidates])
+        self._title = np.asarray([is_title(candidate, catalogue) for candidate in self.candidates])
         self._fact_cues = [[cues(fold(question)) for question in fact.questions] for fact in catalogue.facts]
         self._cue_matches: dict[frozenset[str], FloatArray] = {}
         self._values = [frozenset(amounts(fold(candidate.span.text))) for candidate in self.candidates]
-        self._fact_rows = _fact_rows(catalogue, self.candidates)
+        self._fact_rows = fact_rows(catalogue, self.candidates)
         self._has_fact = np.isin(np.arange(len(self.candidates)), self._fact_rows[0])
 
     def rank(self, retrieved: Retrieved, *, known: Collection[Span] = ()) -> Ranked:
@@ -94,16 +108,34 @@ class Ranker:
         at = np.flatnonzero(np.isin(self._passage, retrieved.ranking[:READ_PASSAGES]))
         if known:
             at = np.asarray([row for row in at if self.candidates[row].span not in known] or at)
-        features = self.features(retrieved, at)
+        joint = self.read_jointly(retrieved)
+        features = self.features(retrieved, at, joint)
         scores = features @ self.weights
         order = np.argsort(-scores, kind="stable")
         probabilities = np.exp(scores - scores.max())
         probabilities /= probabilities.sum()
         return Ranked(
-            [self.candidates[at[row]] for row in order], features[order], scores[order], probabilities[order]
+            [self.candidates[at[row]] for row in order],
+            features[order],
+            scores[order],
+            probabilities[order],
+            joint,
         )
 
-    def features(self, retrieved: Retrieved, at: np.ndarray[Any, Any]) -> FloatArray:
+    def read_jointly(self, retrieved: Retrieved) -> JointReading:
+        """Read the likeliest sentences of the best passages together with the question."""
+        best = np.flatnonzero(np.isin(self._sentence_passage, retrieved.ranking[:READ_PASSAGES]))
+        signals = [retrieved.units["sentences"], retrieved.score[self._sentence_passage]]
+        signals += [
+            match.weights @ _sentence_maxima(match.clause_maxima, self._clause_sentence)
+            for match in (retrieved.tokens, retrieved.answering)
+        ]
+        likely = standardise(np.stack([signal[best] for signal in signals])).sum(axis=0)
+        return self._joint.read(
+            retrieved.query.lower, retrieved.tokens.similarities, best[np.argsort(-likely, kind="stable")]
+        )
+
+    def features(self, retrieved: Retrieved, at: np.ndarray[Any, Any], joint: JointReading) -> FloatArray:
         """Return the features of the candidates `at`, shape (len(at), len(FEATURES))."""
         query = retrieved.query
         kinds = expected_kinds(query.asked)
@@ -120,6 +152,7 @@ class Ranker:
         columns["clause_dense"] = _centred(retrieved.units["clauses"][self._clause[at]])
         columns["sentence_dense"] = _centred(retrieved.units["sentences"][self._sentence[at]])
         columns |= self._pointer_features(retrieved, at)
+        columns |= self._joint_features(joint, at)
         columns |= self._fact_features(retrieved, at)
         kind = [KINDS[number] for number in self._kind[at]]
         columns["kind_first"] = [bool(kinds) and name == kinds[0] for name in kind]
@@ -128,9 +161,10 @@ class Ranker:
             bool(kinds) and name not in kinds and name not in {"clause", "sentence"} for name in kind
         ]
         columns["kind_untold"] = [not kinds and name in {"clause", "sentence"} for name in kind]
+        columns["kind_log"] = np.maximum(kind_logs(query, self._encoder), _LEAST_LOG)[self._kind[at]] / 2
         numeric = bool(kinds) and kinds[0] in _NUMERIC
         columns["number_missing"] = numeric & ~self._has_number[at]
-        units, noun = asked_unit(query.asked), frozenset(_pairs(asked_noun(query.asked)))
+        units, noun = asked_unit(query.asked), frozenset(character_pairs(asked_noun(query.asked)))
         columns["asked_unit"] = [bool(units) and self.candidates[row].unit in units for row in at]
         columns["asked_noun"] = [
             len(noun & (self._context[row][0] | self._context[row][1])) / (1 + len(noun)) for row in at
@@ -172,6 +206,19 @@ class Ranker:
             "end_mass": end_mass,
             "sentence_mass": in_sentence[self._sentence[at]] / 2,
             "span_mass": whole / whole.sum(),
+        }
+
+    def _joint_features(self, joint: JointReading, at: np.ndarray[Any, Any]) -> dict[str, Any]:
+        """Say what the joint reader thinks of a candidate: of its borders, of the whole, of its sentence."""
+        first, behind = self._own_tokens[at].T
+        begin, end, told = joint.begin[first], joint.end[behind - 1], joint.sentence[self._sentence[at]]
+        return {
+            "joint_begin": begin / 5,
+            "joint_end": end / 5,
+            "joint_span": (begin + end - (begin + end).max()) / 5,
+            "joint_sentence": told / 5,
+            "joint_sentence_gap": (told - told.max()) / 5,
+            "unread": told <= UNREAD,
         }
 
     def _fact_features(self, retrieved: Retrieved, at: np.ndarray[Any, Any]) -> dict[str, Any]:
@@ -222,85 +269,10 @@ class Ranker:
         return self._cue_matches[asked]
 
 
-def _with_fact_answers(catalogue: Catalogue) -> tuple[Candidate, ...]:
-    """Return the candidates that the text shows, and the answers and sentences of facts that are none of them."""
-    candidates = list(find_candidates(catalogue))
-    known = {(candidate.span.source, candidate.span.start, candidate.span.end) for candidate in candidates}
-    for fact in catalogue.facts:
-        span = fact.answer or fact.sentence
-        if (span.source, span.start, span.end) in known:
-            continue
-        known.add((span.source, span.start, span.end))
-        home = [
-            at
-            for at, unit in enumerate(catalogue.clauses)
-            if unit.span.source == span.source and unit.span.start < span.end and span.start < unit.span.end
-        ]
-        whole = [
-            at
-            for at, unit in enumerate(catalogue.sentences)
-            if unit.span.source == span.source and unit.span.start < span.end and span.start < unit.span.end
-        ]
-        if home and whole:
-            kind = kind_of(span.text) if fact.answer else "sentence"
-            candidates.append(Candidate(span, kind, catalogue.clauses[home[0]].passage, whole[0], home[0]))
-    return tuple(candidates)
-
-
-def _fact_rows(
-    catalogue: Catalogue, candidates: tuple[Candidate, ...]
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return candidates and the facts that they answer, pair by pair."""
-    rows = {candidate.span: row for row, candidate in enumerate(candidates)}
-    pairs = [
-        (rows[span], fact)
-        for fact, one in enumerate(catalogue.facts)
-        if (span := one.answer or one.sentence) in rows
-    ]
-    found = np.asarray(pairs, np.intp).reshape(-1, 2)
-    return found[:, 0], found[:, 1]
-
-
-def _clause_sentences(catalogue: Catalogue) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """Return for each clause its sentence."""
-    starts = [(unit.passage, unit.span.start) for unit in catalogue.sentences]
-    found, sentence = [], 0
-    for unit in catalogue.clauses:
-        while sentence + 1 < len(starts) and starts[sentence + 1] <= (unit.passage, unit.span.start):
-            sentence += 1
-        found.append(sentence)
-    return np.asarray(found, np.intp)
-
-
 def _sentence_maxima(maxima: FloatArray, clause_sentence: np.ndarray[Any, Any]) -> FloatArray:
     """Return the best cosine of each query token in each sentence."""
     starts = np.searchsorted(clause_sentence, np.arange(int(clause_sentence.max()) + 1))
     return np.asarray(np.maximum.reduceat(maxima, starts, axis=1))
-
-
-def _windows(candidates: tuple[Candidate, ...], index: Index) -> dict[str, np.ndarray[Any, Any]]:
-    """Return for each candidate its tokens, those around it, left of it and right of it, as first and behind the last."""
-    ends, starts = index.vectors.token_ends, index.vectors.clause_starts
-    first: dict[int, int] = {}
-    for clause, unit in enumerate(index.catalogue.clauses):
-        first.setdefault(unit.passage, int(starts[clause]))
-    borders = [*sorted(first.values()), int(starts[-1])]
-    own_tokens, around, left, right = [], [], [], []
-    for candidate in candidates:
-        low = first[candidate.passage]
-        high = borders[borders.index(low) + 1]
-        own = ends[low:high]
-        offset = index.catalogue.passages[candidate.passage].start
-        begin = low + int(np.searchsorted(own, candidate.span.start - offset, side="right"))
-        stop = max(begin + 1, low + int(np.searchsorted(own, candidate.span.end - offset, side="left")) + 1)
-        begin, stop = min(begin, high - 1), min(stop, high)
-        before, behind = max(low, begin - _LEFT_TOKENS), min(high, stop + _RIGHT_TOKENS)
-        own_tokens.append((begin, max(stop, begin + 1)))
-        around.append((before, behind))
-        left.append((before, max(begin, before + 1)))
-        right.append((min(stop, behind - 1), behind))
-    windows = {"own": own_tokens, "window": around, "left": left, "right": right}
-    return {name: np.asarray(pairs) for name, pairs in windows.items()}
 
 
 def _window_maxima(similarities: FloatArray, windows: np.ndarray[Any, Any]) -> FloatArray:
@@ -321,37 +293,3 @@ def _mass_inside(logits: FloatArray, windows: np.ndarray[Any, Any]) -> FloatArra
 def _centred(values: FloatArray) -> FloatArray:
     """Return the values below the highest, scaled so that a tenth of a cosine counts as one."""
     return np.asarray((values - values.max()) * 10, np.float32)
-
-
-def _context(
-    candidate: Candidate, catalogue: Catalogue
-) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Return the pairs of characters left of, right of and inside a candidate, within its sentence."""
-    span, sentence = candidate.span, catalogue.sentences[candidate.sentence].span
-    text = sentence.text
-    start, end = span.start - sentence.start, span.end - sentence.start
-    parts = text[max(0, start - _LEFT_CONTEXT) : start], text[end : end + _RIGHT_CONTEXT], text[start:end]
-    return tuple(frozenset(_pairs(fold(part))) for part in parts)  # type: ignore[return-value]
-
-
-def _beside(candidate: Candidate, catalogue: Catalogue) -> tuple[str, str, str, str]:
-    """Return the two and the four characters left and right of a candidate, within its sentence."""
-    span, sentence = candidate.span, catalogue.sentences[candidate.sentence].span
-    before = fold(sentence.text[: span.start - sentence.start])
-    behind = fold(sentence.text[span.end - sentence.start :])
-    return tuple(
-        part if len(part) == size else ""
-        for part, size in ((before[-2:], 2), (before[-4:], 4), (behind[:2], 2), (behind[:4], 4))
-    )  # type: ignore[return-value]
-
-
-def _is_title(candidate: Candidate, catalogue: Catalogue) -> bool:
-    """Tell whether a candidate lies in a short sentence that opens a longer passage, like the name of an item."""
-    sentence, passage = catalogue.sentences[candidate.sentence].span, catalogue.passages[candidate.passage]
-    return (
-        sentence.start == passage.start and len(sentence.text) <= _TITLE_LENGTH and passage.end > sentence.end
-    )
-
-
-def _pairs(text: str) -> list[str]:
-    return [text[at : at + 2] for at in range(len(text) - 1)]

@@ -23,6 +23,8 @@ from dawu_qa.types import FloatArray
 
 #: What the passage of the question before is worth to a follow-up, in standard deviations of the fused score.
 _PREVIOUS_BONUS = 1.0
+#: In a large corpus so many of the best passages of the other retrievers are read by their tokens.
+_CANDIDATE_K = 200
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,6 @@ class Fusion:
         """Score all passages for a query; those that the conversation was about have a little more."""
         units = {grain: dense.unit_scores(query) for grain, dense in self._dense.items()}
         units |= {grain: dense.unit_scores(query) for grain, dense in self._declining.items()}
-        matches = {name: late.match(query) for name, late in self._late.items()}
         question_terms = (
             lexical_scores(self._question_terms, query.terms)
             if self._question_terms
@@ -111,9 +112,12 @@ class Fusion:
         raw |= {grain: dense.by_passage(units[grain]) for grain, dense in self._dense.items()}
         facts = self._facts.scores(query)
         raw["facts"] = best_by_group(facts.facts, self._fact_passages, self._passages)
+        lexical = {name: lexical.scores(query) for name, lexical in self._lexical.items()}
+        candidates = self._candidates({**raw, **lexical}, coverage)
+        matches = {name: late.match(query, candidates) for name, late in self._late.items()}
         raw |= {name: late.by_passage(matches[name]) for name, late in self._late.items()}
         raw["pointed"] = self._late["answering"].pointed(matches["answering"])
-        raw |= {name: lexical.scores(query) for name, lexical in self._lexical.items()}
+        raw |= lexical
         raw["question_terms"] = best_by_group(
             question_terms[: len(self._question_passages)], self._question_passages, self._passages
         )
@@ -136,6 +140,14 @@ class Fusion:
             matches["answering"],
             coverage,
         )
+
+    def _candidates(self, raw: Mapping[str, FloatArray], coverage: Mapping[str, float]) -> Sequence[int]:
+        """Return the passages that the tokens of a large corpus are compared in: the best of all that is known so far."""
+        if not any(late.is_large for late in self._late.values()):
+            return ()
+        known = np.asarray([self._weights.get(name, 0.0) * coverage.get(name, 1.0) for name in raw])
+        score = known @ standardise(np.stack(list(raw.values())))
+        return [int(at) for at in np.argsort(-score, kind="stable")[:_CANDIDATE_K]]
 
 
 def standardise(scores: FloatArray) -> FloatArray:

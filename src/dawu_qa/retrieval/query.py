@@ -13,12 +13,14 @@ from dawu_qa.types import Encoder, FloatArray
 class Query:
     """What is searched for: the question with typing errors mended, its vectors and its terms.
 
-    `embedding` has shape (dim,), `tokens` shape (tokens, dim), rows of unit L2 norm.
+    `embedding` has shape (dim,), `tokens` shape (tokens, dim), rows of unit L2 norm; `lower`, shape (1 + tokens, dim),
+    is what the encoder's lower layers make of it.
     """
 
     text: str
     embedding: FloatArray = field(repr=False)
     tokens: FloatArray = field(repr=False)
+    lower: FloatArray = field(repr=False)
     last: str = ""
 
     @classmethod
@@ -32,7 +34,7 @@ class Query:
         """
         encoded = encoder.encode_query([fold_in_place(text)])[0]
         tokens = encoded.tokens if len(encoded.tokens) else encoded.embedding[None]
-        return cls(text, encoded.embedding, tokens, last)
+        return cls(text, encoded.embedding, tokens, encoded.lower, last)
 
     @cached_property
     def asked(self) -> str:

@@ -16,6 +16,8 @@ from dawu_qa.retrieval.query import Query
 from dawu_qa.types import FloatArray
 
 _CANDIDATE_K = 2048
+#: A corpus of more tokens is compared with a query only where other retrievers found something.
+COMPARED_TOKENS = 250_000
 
 
 class Retriever(Protocol):
@@ -93,7 +95,8 @@ class LateInteraction:
     """The weighted mean, over the query's tokens, of the best cosine among a clause's, sentence's or passage's tokens.
 
     Source: Khattab and Zaharia 2020 (ColBERT), with a weighted mean for the sum, over a frozen encoder. Without a head
-    all tokens of a query count alike, and nothing is pointed at.
+    all tokens of a query count alike, and nothing is pointed at. A corpus of more than COMPARED_TOKENS tokens stays in
+    half precision, and only the tokens of candidates are compared.
     """
 
     def __init__(
@@ -106,29 +109,47 @@ class LateInteraction:
     ) -> None:
         self.name = name
         self._head = head
-        self._tokens = torch.from_numpy(np.asarray(tokens, np.float32)).T.contiguous()
+        self.is_large = len(tokens) > COMPARED_TOKENS
+        kept = torch.from_numpy(tokens)
+        self._tokens = kept if self.is_large else kept.float().T.contiguous()
         self._starts = vectors.clause_starts[:-1]
         self._nowhere = np.zeros((2, len(tokens)), np.float32)
         owners = np.asarray([unit.passage for unit in catalogue.clauses], np.intp)
         self._first_clauses = np.searchsorted(owners, np.arange(len(catalogue.passages)))
+        borders = np.append(self._starts[self._first_clauses], len(tokens))
+        self._passage_tokens = np.stack([borders[:-1], borders[1:]], axis=1)
 
-    def match(self, query: Query) -> TokenMatch:
-        """Compare all tokens of a query with all of the corpus.
+    def match(self, query: Query, candidates: Sequence[int] = ()) -> TokenMatch:
+        """Compare all tokens of a query with those of the corpus.
 
         The product is torch's: threads of a second BLAS, spinning beside those of torch, slow the encoder tenfold.
+
+        Args:
+            query: What is searched for.
+            candidates: The passages to compare with where the corpus is large; the others have the lowest of their values.
         """
         tokens, embedding = torch.from_numpy(query.tokens), torch.from_numpy(query.embedding)
         if self._head is None:
-            similarities = torch.matmul(tokens, self._tokens).numpy()
+            similarities = self._products(tokens, candidates)
             maxima = np.maximum.reduceat(similarities, self._starts, axis=1)
             alike = np.full(len(tokens), 1 / max(len(tokens), 1), np.float32)
             return TokenMatch(alike, similarities, maxima, self._nowhere, np.zeros(3, np.float32))
         asked = torch.cat([self._head.tokens(tokens), self._head.pointers(tokens, embedding)])
-        products = torch.matmul(asked, self._tokens).numpy()
+        products = self._products(asked, candidates)
         similarities, pointers = products[:-2], products[-2:]
         maxima = np.maximum.reduceat(similarities, self._starts, axis=1)
         weights, absent = self._head.weights(tokens), self._head.absent @ embedding
         return TokenMatch(weights.numpy(), similarities, maxima, pointers, absent.numpy())
+
+    def _products(self, asked: torch.Tensor, candidates: Sequence[int]) -> FloatArray:
+        """Return the products of vectors with the tokens, shape (vectors, tokens)."""
+        if not self.is_large:
+            return np.asarray(torch.matmul(asked, self._tokens).numpy())
+        rows = np.concatenate([np.arange(*self._passage_tokens[at]) for at in sorted(candidates)])
+        found = torch.matmul(asked, self._tokens[torch.from_numpy(rows)].float().T).numpy()
+        products = np.repeat(found.min(axis=1, keepdims=True), len(self._tokens), axis=1)
+        products[:, rows] = found
+        return products
 
     def scores(self, query: Query) -> FloatArray:
         """Return the weighted mean over the query's tokens of the best cosine in each passage."""
