@@ -224,7 +224,7 @@ def main() -> int:
             asked += ask_all(pipeline, strange, "strange")
             for other, questions in others:
                 asked += ask_all(other, [*questions, *off_topic], "interviews")
-                asked += ask_all(other, strange[:: len(strange) // 30], "strange")
+                asked += ask_all(other, strange[:: max(1, len(strange) // 30)], "strange")
             if kind == "text":
                 asked += general(args.train, Path(folder), encoder)
             report[kind] = fit_kind(kind, asked, weights)
