@@ -131,7 +131,7 @@ class SentenceTransformerEncoder:
         own = ends > len(
             prefix
         )  # neither the prompt's tokens nor the special ones, which have no place in the text
-        states = lower[0].float().numpy() if lower else tokens[:, :0]
+        states = lower[0].float().numpy() if lower else tokens[..., :0]
         kept = own.copy()
         kept[:, 0] = True
         return [
@@ -139,7 +139,7 @@ class SentenceTransformerEncoder:
                 embeddings[row],
                 tokens[row, own[row]],
                 ends[row, own[row]] - len(prefix),
-                states[row, kept[row]] if lower else states[row],
+                states[row, kept[row]],
             )
             for row in range(len(texts))
         ]

@@ -22,7 +22,7 @@ from dawu_qa import (
 )
 from dawu_qa.default_model import model_folder
 from dawu_qa.index import storage
-from torture.common import Bench, answers, run
+from torture.common import Bench, alike, answers, run
 
 REFUSALS = (IndexDamagedError, IndexMismatchError, IndexNotFoundError, ModelLoadError)
 #: Damages of a file as a whole, and of each of its regions.
@@ -105,7 +105,7 @@ def _taken(bench):
             return "faiss was handed it" if parsed.called else ""
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the finding
             return repr(error)
-    return "" if found == bench.answers[0] else "answers otherwise"
+    return "" if alike(found, bench.answers[0]) else "answers otherwise"
 
 
 def of_the_model(folder, tally, cases):

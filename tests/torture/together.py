@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from dawu_qa import IndexLockedError, QAPipeline
 from dawu_qa.index.storage import read_manifest
 from dawu_qa.web.source import PipelineSource
-from torture.common import ENCODER, QUESTIONS, WORKERS, Bench, Tally, build, run
+from torture.common import ENCODER, QUESTIONS, WORKERS, Bench, Tally, alike, build, run
 
 _THREADS = 16
 #: The clock of a server's look at the index runs this much faster than time.
@@ -62,7 +62,11 @@ class Server:
             return f"no slice of its source: {answer.text}"
         if answer.text != "；".join(span.text for span in answer.spans):
             return f"more than its spans: {answer.text}"
-        return "" if any(answer == known[question] for known in self.expected) else f"a mixture: {answer}"
+        return (
+            ""
+            if any(alike([answer], [known[question]]) for known in self.expected)
+            else f"a mixture: {answer}"
+        )
 
 
 def _serve(bench, sign, stop):
