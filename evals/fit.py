@@ -4,8 +4,9 @@
     python evals/fit.py --dry-run  # report only
 
 Labelled questions: `evals/labelled/fitting/*.jsonl` (the format of the evaluation data) on the shipped interview, those
-beside `evals/interviews/fitting`, and for the text weights open data. Every figure printed is
-that of questions whose fact (of other texts: whose text) no weight was fitted on (five folds).
+beside `evals/interviews/fitting`, and open questions: off topic for interviews, and for the text weights answered by
+their own texts. Every figure printed is that of questions whose fact (of other texts: whose text) no weight was fitted
+on (five folds).
 """
 
 from __future__ import annotations
@@ -212,6 +213,8 @@ def main() -> int:
     labelled = [one for path in sorted(args.labelled.glob("*.jsonl")) for one in read_labelled(path)]
     weights: dict[str, Any] = json.loads(WEIGHTS.read_text(encoding="utf-8"))
     report: dict[str, Any] = {}
+    off_topic = [one for one in labelled if one.fact == "off-topic"]
+    strange = off_topic_questions(args.train)
     with tempfile.TemporaryDirectory() as folder:
         for kind in args.kind or ("with_questions", "text"):
             index_dir = Path(folder) / kind
@@ -219,8 +222,6 @@ def main() -> int:
             pipeline = QAPipeline(storage.load(index_dir), encoder)
             asked = ask_all(pipeline, labelled)
             others = open_interviews(args.interviews, encoder=encoder, with_questions=kind != "text")
-            off_topic = [one for one in labelled if one.fact == "off-topic"]
-            strange = off_topic_questions(args.train)
             asked += ask_all(pipeline, strange, "strange")
             for other, questions in others:
                 asked += ask_all(other, [*questions, *off_topic], "interviews")
@@ -230,22 +231,26 @@ def main() -> int:
             report[kind] = fit_kind(kind, asked, weights)
     weights["provenance"] = {
         "command": "python evals/fit.py",
-        "labelled": {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-            for path in sorted(args.labelled.glob("*.jsonl"))
-        },
-        "general": "CMRC 2018 dev and trial, DRCD dev (CC BY-SA): the text weights only",
+        "labelled": checksums(args.labelled),
+        "interviews": checksums(args.interviews),
+        "general": "CMRC 2018 dev, DRCD dev (CC BY-SA): answered in the text weights only, off topic in both",
     }
     if not args.dry_run:
-        stored = json.loads(
-            WEIGHTS.read_text(encoding="utf-8")
-        )  # another kind may have been fitted meanwhile
+        # read anew: another kind may have been fitted meanwhile
+        stored = json.loads(WEIGHTS.read_text(encoding="utf-8"))
         for stage in ("fusion", "ranking", "grounded", "correct"):
             stored[stage].update({kind: weights[stage][kind] for kind in report})
         earlier = stored["provenance"]["cross_validated"]
         stored["provenance"] = {**weights["provenance"], "cross_validated": {**earlier, **report}}
         WEIGHTS.write_text(json.dumps(stored, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        for path in sorted(folder.glob("*.jsonl"))
+    }
 
 
 def general(train: Path, folder: Path, encoder: SentenceTransformerEncoder) -> list[Asked]:
@@ -270,7 +275,7 @@ def off_topic_questions(train: Path) -> list[Labelled]:
             questions = [
                 one for each in read_squad(train / f"{name}.json")[-PARAGRAPHS:] for one in each.questions
             ]
-            found += questions[:: len(questions) * 2 // STRANGE]
+            found += questions[:: max(1, len(questions) * 2 // STRANGE)]
     return [
         replace(one, answerable=False, answers=(), evidence=(), note="off-topic", fact="off-topic", source="")
         for one in found
@@ -403,7 +408,7 @@ def bands(
         "ece": round(
             expected_calibration_error(probabilities["correct"][own], correct[own], weights[own]), 4
         ),
-        "right where answerable": round(float(correct[yes].mean()), 3),
+        "right where answerable": share_of(correct[yes]),
     }
     for threshold in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 5 / 6, 0.9):
         given = probabilities["grounded"] >= threshold

@@ -13,8 +13,6 @@ told from the same one without the answer (area under the ROC curve), by late in
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import random
 import time
@@ -28,6 +26,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
+from training import FILES, ROOT, area, arguments, is_held_out, read_translations, warmed_cosine
 
 from dawu_qa.adapter import QuestionHead
 from dawu_qa.corpus import sentences
@@ -36,9 +35,7 @@ from dawu_qa.evaluation import read_squad
 from dawu_qa.evaluation.squad import Paragraph as Source
 from dawu_qa.folding import fold_in_place
 
-ROOT = Path(__file__).resolve().parents[1]
 TRAINED = ROOT / "src/dawu_qa/data/adapter.safetensors"
-FILES = ("cmrc_dev.json", "cmrc_trial.json", "drcd_dev.json")
 PASSES, RANK, RATE, BATCH, QUESTIONS = 3, 16, 1e-3, 12, 4
 WARM_UP, TEMPERATURE, POINTING, ABSENT, DECAY, LONGEST = 40, 0.02, 0.5, 0.5, 1e-3, 16
 
@@ -217,7 +214,7 @@ class Reader:
                             )
         shares = [f"{name} {np.mean(right):.3f}" for name, right in counts.items()]
         return ", ".join(
-            [*shares, *(f"{name} {_area(np.asarray(pairs)):.3f}" for name, pairs in over.items())]
+            [*shares, *(f"{name} {area(np.asarray(pairs)):.3f}" for name, pairs in over.items())]
         )
 
     def save(self, path: Path) -> None:
@@ -244,11 +241,6 @@ def _one_hot(places: list[int], count: int) -> torch.Tensor:
     return row
 
 
-def _area(pairs: np.ndarray) -> float:
-    """Return how often a value of the first column exceeds one of the second."""
-    return float(np.mean(pairs[:, :1] > pairs[None, :, 1]))
-
-
 def _best_span(pointed: torch.Tensor) -> tuple[int, int]:
     count = pointed.shape[1]
     sums = pointed[0][:, None] + pointed[1][None]
@@ -267,8 +259,8 @@ def read(
         sources = read_squad(folder / name)
         for number, source in enumerate(sources):
             paragraph = prepared(source, translations, encoder)
-            if paragraph.questions:  # articles stand together
-                (held_out if number * 10 // len(sources) == 9 else train).append(paragraph)
+            if paragraph.questions:
+                (held_out if is_held_out(number, len(sources)) else train).append(paragraph)
     return train, held_out
 
 
@@ -318,35 +310,20 @@ def batches(paragraphs: list[Paragraph]) -> Iterator[list[Paragraph]]:
 
 
 def main() -> None:
-    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    cli.add_argument(
-        "--train", type=Path, default=ROOT.parent / "shared/train", help="folder of the SQuAD files"
-    )
-    cli.add_argument(
-        "--translations",
-        type=Path,
-        default=ROOT / "evals/questions_en.jsonl",
-        help="JSON lines of `id` and `question`: asked in English, too",
-    )
+    cli = arguments(__doc__, translations=True)
     cli.add_argument("--output", type=Path, default=TRAINED)
     args = cli.parse_args()
     torch.manual_seed(0)
     random.seed(0)
     began = time.perf_counter()
-    lines = args.translations.read_text(encoding="utf-8").splitlines()
-    translations = {one["id"]: one["question"] for one in map(json.loads, lines)}
+    translations = read_translations(args.translations)
     encoder = SentenceTransformerEncoder()
     train, held_out = read(args.train, translations, encoder)
     reader = Reader(encoder)
     print(f"{len(train)} paragraphs, {len(held_out)} held out; {reader.measure(held_out)}", flush=True)
     optimizer = torch.optim.Adam(reader.parameters())
     steps = PASSES * math.ceil(len(train) / BATCH)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: (
-            min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, step / steps)))
-        ),
-    )
+    schedule = warmed_cosine(optimizer, steps, WARM_UP)
     for number in range(PASSES):
         for batch in batches(train):
             optimizer.zero_grad()

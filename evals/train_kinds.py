@@ -9,13 +9,13 @@ kind is right for the questions beside `evals/interviews/fitting`, and the mean 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.numpy import save_file
+from training import FILES, ROOT, arguments, is_held_out
 
 from dawu_qa.corpus.folder import read_corpus
 from dawu_qa.encoder import SentenceTransformerEncoder
@@ -26,9 +26,7 @@ from dawu_qa.index.contents import Catalogue
 from dawu_qa.reader.candidates import KINDS, find_candidates, kind_of
 from dawu_qa.reader.kinds import question_vector
 
-ROOT = Path(__file__).resolve().parents[1]
 TRAINED = ROOT / "src/dawu_qa/data/kinds.safetensors"
-FILES = ("cmrc_dev.json", "cmrc_trial.json", "drcd_dev.json")
 OPEN_SHARE, L2 = 0.15, 5e-3
 Asked = tuple[str, list[str], float]
 
@@ -53,8 +51,8 @@ def interviews(folder: Path) -> Iterator[Asked]:
 def open_questions(folder: Path) -> Iterator[Asked]:
     for name in FILES:
         paragraphs = read_squad(folder / name)
-        for paragraph in paragraphs[: len(paragraphs) * 9 // 10]:  # the last tenth is fitted on
-            for one in paragraph.questions:
+        for number, paragraph in enumerate(paragraphs):
+            for one in () if is_held_out(number, len(paragraphs)) else paragraph.questions:
                 if one.answers and one.question.strip():
                     yield one.question, [kind_of(one.answers[0])], OPEN_SHARE
 
@@ -74,10 +72,7 @@ def tensors(
 
 
 def main() -> None:
-    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    cli.add_argument(
-        "--train", type=Path, default=ROOT.parent / "shared/train", help="folder of the SQuAD files"
-    )
+    cli = arguments(__doc__)
     cli.add_argument("--interviews", type=Path, default=ROOT / "evals/interviews")
     args = cli.parse_args()
     encoder = SentenceTransformerEncoder()

@@ -6,15 +6,15 @@ The lower layers stay as the encoder has them, so what they make of questions an
 ones read a question with some sentences of its corpus, those nearest to it, and must say in which the answer
 stands and where it begins and ends, or that it is not there: cross-entropy over all tokens (sentences) read and over
 what stands for "none". From some the sentence that tells it is kept; the interviews have questions without an answer.
-One article in ten and the interviews that weights are fitted on are left out and measured after each pass, each question with the
-sentences nearest to it: how often the one that tells it is found, how often the tokens are, and how well a text is
-told from the same one without that sentence (area under the ROC curve).
+One article in ten and the interviews that weights are fitted on are left out and measured after each pass, each
+question with the sentences nearest to it: how often the one that tells it is found, how often the tokens are, and how
+well a text is told from the same one without that sentence (area under the ROC curve).
+
+The shipped weights are of two passes before there were hints, and of four more from there (`--start`).
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import random
 import tempfile
@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
+from training import FILES, ROOT, area, arguments, is_held_out, read_translations, warmed_cosine
 
 from dawu_qa.corpus.folder import read_corpus
 from dawu_qa.encoder import SentenceTransformerEncoder
@@ -36,15 +37,12 @@ from dawu_qa.index.contents import Catalogue
 from dawu_qa.joint import LOWER, SENTENCES, JointLayers, hints
 from dawu_qa.types import Span
 
-ROOT = Path(__file__).resolve().parents[1]
 TRAINED = ROOT / "src/dawu_qa/data/reader.safetensors"
 INTERVIEWS = ROOT / "evals/interviews"
-FILES = ("cmrc_dev.json", "cmrc_trial.json", "drcd_dev.json")
 PASSES, RATE, BATCH, READ, WARM_UP = 4, 1.5e-4, 16, 150, 100
 #: How often the sentence that tells the answer is kept from the reader, and another one passed over.
 KEPT_BACK, PASSED_OVER = 0.12, 0.3
 POOL, LONGEST = 40, 24
-Wordings = list[torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -259,7 +257,7 @@ def measure(layers: JointLayers, questions: list[Question]) -> str:
                     null.append((values[0][0][row], values[0][1][row]))
     layers.train()
     shown = [f"{name} {np.mean(each):.3f}" for name, each in right.items()]
-    shown += [f"{name} over none {_area(np.asarray(each)):.3f}" for name, each in over.items()]
+    shown += [f"{name} over none {area(np.asarray(each)):.3f}" for name, each in over.items()]
     if null:
         near = np.asarray(null)
         for column, name in enumerate(over):
@@ -279,11 +277,6 @@ def _best_span(pointed: torch.Tensor) -> tuple[int, int, float]:
     return begin, end, float(sums[begin, end])
 
 
-def _area(pairs: np.ndarray) -> float:
-    """Return how often a value of the first column exceeds one of the second."""
-    return float(np.mean(pairs[:, :1] > pairs[None, :, 1]))
-
-
 def squad_questions(
     folder: Path, translations: dict[str, str], encoder: SentenceTransformerEncoder
 ) -> tuple[list[Question], list[Question]]:
@@ -292,7 +285,7 @@ def squad_questions(
     for name in FILES:
         paragraphs = read_squad(folder / name)
         for held_out in (False, True):
-            some = [one for at, one in enumerate(paragraphs) if (at * 10 // len(paragraphs) == 9) == held_out]
+            some = [one for at, one in enumerate(paragraphs) if is_held_out(at, len(paragraphs)) == held_out]
             with tempfile.TemporaryDirectory() as written:
                 write_corpus(some, Path(written))
                 asker = Asker(Catalogue.of(read_corpus(Path(written))), encoder)
@@ -332,17 +325,8 @@ def batches(questions: list[Question]) -> Iterator[list[Sample]]:
 
 
 def main() -> None:
-    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    cli.add_argument(
-        "--train", type=Path, default=ROOT.parent / "shared/train", help="folder of the SQuAD files"
-    )
+    cli = arguments(__doc__, translations=True)
     cli.add_argument("--interviews", type=Path, default=INTERVIEWS)
-    cli.add_argument(
-        "--translations",
-        type=Path,
-        default=ROOT / "evals/questions_en.jsonl",
-        help="JSON lines of `id` and `question`: asked in English, too",
-    )
     cli.add_argument("--output", type=Path, default=TRAINED)
     cli.add_argument("--passes", type=int, default=PASSES)
     cli.add_argument("--start", type=Path, help="weights to go on from, by default the encoder's own")
@@ -350,8 +334,7 @@ def main() -> None:
     torch.manual_seed(0)
     random.seed(0)
     began = time.perf_counter()
-    lines = args.translations.read_text(encoding="utf-8").splitlines()
-    translations = {one["id"]: one["question"] for one in map(json.loads, lines)}
+    translations = read_translations(args.translations)
     encoder = SentenceTransformerEncoder()
     train, held_out = squad_questions(args.train, translations, encoder)
     told, unseen = (interview_questions(args.interviews / part, encoder) for part in ("training", "fitting"))
@@ -377,12 +360,7 @@ def main() -> None:
         weight_decay=0.01,
     )
     steps = args.passes * math.ceil(len(train) / BATCH)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: (
-            min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, step / steps)))
-        ),
-    )
+    schedule = warmed_cosine(optimizer, steps, WARM_UP)
     layers.train()
     for number in range(args.passes):
         for step, batch in enumerate(batches(train)):

@@ -2,8 +2,9 @@
 
 The encoder's lower layers see questions and passages apart, so what they make of the passages is kept in the index;
 copies of its upper layers, trained for it, then read the question and a few sentences as one (deferred interaction:
-Cao et al. 2020), with a hint of how near each token comes to the other side (as Chen et al. 2017 do). For each token they say whether the answer begins and ends there and whether its sentence tells the
-answer, and what these exceed where none does. `evals/train_reader.py` trains them and writes `data/reader.safetensors`.
+Cao et al. 2020), with a hint of how near each token comes to the other side (as Chen et al. 2017 do). For each token
+they say whether the answer begins and ends there and whether its sentence tells the answer, and what these exceed where
+none does. `evals/train_reader.py` trains them and writes `data/reader.safetensors`.
 """
 
 from __future__ import annotations

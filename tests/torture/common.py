@@ -115,7 +115,7 @@ def _equal(one, other):
         replace(answer, confidence=0.0, passages=tuple(scored.passage for scored in answer.passages))
         for answer in (one, other)
     ]
-    return words[0] == words[1] and numbers[0] == pytest.approx(numbers[1], abs=1e-4)
+    return words[0] == words[1] and numbers[0] == pytest.approx(numbers[1], abs=1e-5)
 
 
 def answers(index):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,15 +19,6 @@ _READ_TOKENS = 150
 UNREAD, LEAST = -12.0, -10.0
 
 
-class JointEncoder(Protocol):
-    """An encoder whose upper layers were trained to read a question and sentences together."""
-
-    @property
-    def joint_layers(self) -> JointLayers | None:
-        """The trained layers; None where the encoder has none."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class JointReading:
     """By how much each token as the begin and the end of the answer, and each sentence as telling it, exceeds "none".
@@ -38,11 +29,6 @@ class JointReading:
     begin: FloatArray
     end: FloatArray
     sentence: FloatArray
-
-    @property
-    def was_read(self) -> bool:
-        """Whether anything was read at all."""
-        return bool(self.sentence.max(initial=UNREAD) > UNREAD)
 
 
 class JointReader:
@@ -61,6 +47,7 @@ class JointReader:
         self._encoder = encoder
         self._states = torch.from_numpy(states)
         self._tokens = sentence_tokens
+        self._sizes = sentence_tokens[:, 1] - sentence_tokens[:, 0]
         self._lock = threading.Lock()
 
     def read(self, question: FloatArray, similarities: FloatArray, order: NDArray[np.intp]) -> JointReading:
@@ -80,9 +67,9 @@ class JointReader:
             told, absent = self._run(layers, question, similarities[:, rows], rows, chosen)
             over = np.maximum((told - absent).numpy(), LEAST)
             begin[rows], end[rows] = over[:, 0], over[:, 1]
-            starts = np.cumsum([0, *(int(np.diff(self._tokens[at])[0]) for at in chosen)])
-            raw = (told[:, 2] - absent[2]).numpy()
-            sentence[chosen] = np.maximum(np.add.reduceat(raw, starts[:-1]) / np.diff(starts), LEAST)
+            raw, sizes = (told[:, 2] - absent[2]).numpy(), self._sizes[chosen]
+            starts = np.cumsum(sizes) - sizes
+            sentence[chosen] = np.maximum(np.add.reduceat(raw, starts) / sizes, LEAST)
         return JointReading(begin, end, sentence)
 
     def _chosen(self, order: NDArray[np.intp]) -> list[int]:
@@ -90,7 +77,7 @@ class JointReader:
         chosen: list[int] = []
         room = _READ_TOKENS
         for at in order:
-            size = int(self._tokens[at, 1] - self._tokens[at, 0])
+            size = int(self._sizes[at])
             if size and (size <= room or not chosen):
                 chosen.append(int(at))
                 room -= size
@@ -109,7 +96,7 @@ class JointReader:
         asked = torch.from_numpy(question)
         dtype = layers.told.weight.dtype
         states = torch.cat([asked.to(dtype), self._states[torch.from_numpy(rows)].to(dtype)])
-        sizes = [len(asked), *(int(np.diff(self._tokens[at])[0]) for at in chosen)]
+        sizes = [len(asked), *self._sizes[chosen].tolist()]
         marks = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
         hinted = hints(torch.from_numpy(similarities), marks[len(asked) :] - 1)
         with self._lock, torch.inference_mode():
