@@ -110,7 +110,6 @@ _TABLE: dict[str, tuple[str, str]] = {
     "doc.open": ("查看原文", "Show the original"),
     "doc.ask": ("这一段能回答什么", "What this paragraph answers"),
     "doc.answers": ("这一段能回答:", "This paragraph answers:"),
-    "doc.jump": ("跳到:", "Go to: "),
     # figures
     "figures.tab": ("数字一览", "Figures"),
     "figures.title": ("原文中的数字", "Figures in the original"),

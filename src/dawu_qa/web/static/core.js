@@ -85,8 +85,12 @@ window.dawuPage = (() => {
   }
 
   /* One question at a time: two answers on their way would each leave the other's question out. */
+  function waiting() {
+    return Boolean(state.since) && (connection.away() || Date.now() - state.since < 10000);
+  }
+
   function begin() {
-    if (state.since && (connection.away() || Date.now() - state.since < 10000)) return false;
+    if (waiting()) return false;
     state.since = Date.now();
     document.body.classList.add("dq-waiting");
     return true;
@@ -160,5 +164,5 @@ window.dawuPage = (() => {
   new MutationObserver(fillAll).observe(document.documentElement, { childList: true, subtree: true });
   forgetLanguageInAddress();
   load();
-  return { state, begin, t, by, fetched, language, reduced, narrow, shown, chooseTab, base };
+  return { state, begin, waiting, t, by, fetched, language, reduced, narrow, shown, chooseTab, base };
 })();

@@ -17,7 +17,9 @@
     }, true);
   }
   addEventListener("click", (event) => {
-    if (event.target.closest && event.target.closest("#dq-box button") && !page.begin()) event.stopImmediatePropagation();
+    const on = (selector) => event.target.closest && event.target.closest(selector);
+    /* Cleared while it is on its way, an answer would bring the former conversation back. */
+    if ((on("#dq-box button") && !page.begin()) || (on("#dq-new") && page.waiting())) event.stopImmediatePropagation();
   }, true);
 
   function name(selector, key) {
