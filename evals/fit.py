@@ -327,19 +327,17 @@ def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str
 
     read = [(one, group) for one in yes if (group := ranking_group(one))]
     rank_groups = [group for _, group in read]
-    fit_ranking = partial(fit_softmax, names=ranking.FEATURES, l2=0.001, positive=False)
+    fit_ranking = partial(fit_softmax, names=ranking.FEATURES, l2=0.002, positive=False)
     folds = [one.fold for one, _ in read]
     fold_weights = by_fold(rank_groups, folds, fit_ranking)
-    right = [top_is_good(group, fold_weights[fold]) for group, fold in zip(rank_groups, folds, strict=True)]
     report["candidates hold an answer"] = round(
         len([1 for one, _ in read if one.part == "own"])
         / max(1, len([1 for one in yes if one.part == "own"])),
         3,
     )
-    report |= by_part("short answer", right, [one for one, _ in read])
     weights["ranking"][kind] = fit_ranking(rank_groups)
 
-    rows, correct, grounded, fold_ids, notes = [], [], [], [], []
+    rows, correct, grounded, fold_ids = [], [], [], []
     # The sidecars of the other interviews have few wordings a fact: how near the nearest question comes means less there.
     judged = [one for one in asked if kind == "text" or one.pipeline is own[0].pipeline]
     for one in judged:
@@ -360,8 +358,9 @@ def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str
             )
         )
         fold_ids.append(one.fold)
-        notes.append(one)
-    x, f, w = np.asarray(rows), np.asarray(fold_ids), mixed_like_users(notes)
+    told = [(one, right) for one, right in zip(judged, correct, strict=True) if one.labelled.answerable]
+    report |= by_part("short answer", [right for _, right in told], [one for one, _ in told])
+    x, f, w = np.asarray(rows), np.asarray(fold_ids), mixed_like_users(judged)
     probabilities = {}
     for name, target in (("grounded", np.asarray(grounded)), ("correct", np.asarray(correct))):
         probabilities[name] = np.zeros(len(target))
@@ -372,9 +371,9 @@ def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str
             zip(answerability.FEATURES, fit_logistic(x, target, w, l2=0.001).round(4).tolist(), strict=True)
         )
     for part in SHARES:
-        picked = np.asarray([one.part == part for one in notes])
+        picked = np.asarray([one.part == part for one in judged])
         if picked.any():
-            report[part] = bands(notes, np.asarray(correct), probabilities, w, picked)
+            report[part] = bands(judged, np.asarray(correct), probabilities, w, picked)
     print(kind, len(own), json.dumps(report, ensure_ascii=False), file=sys.stderr)
     return report
 

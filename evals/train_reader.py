@@ -4,13 +4,11 @@
 
 The lower layers stay as the encoder has them, so what they make of questions and passages is computed once. The upper
 ones read a question with some sentences of its corpus, those nearest to it, and must say in which the answer
-stands and where it begins and ends, or that it is not there: cross-entropy over all tokens (sentences) read and over
-what stands for "none". From some the sentence that tells it is kept; the interviews have questions without an answer.
+stands, where it begins and ends and which candidate it is, or that it is not there: cross-entropy over all tokens
+(sentences, candidates) read and over what stands for "none". From some the sentence that tells it is kept; the interviews have questions without an answer.
 One article in ten and the interviews that weights are fitted on are left out and measured after each pass, each
-question with the sentences nearest to it: how often the one that tells it is found, how often the tokens are, and how
+question with the sentences nearest to it: how often the one that tells it is found, how often a right candidate is, and how
 well a text is told from the same one without that sentence (area under the ROC curve).
-
-The shipped weights are of two passes before there were hints, and of four more from there (`--start`).
 """
 
 from __future__ import annotations
@@ -25,41 +23,43 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 from training import FILES, ROOT, area, arguments, is_held_out, read_translations, warmed_cosine
 
 from dawu_qa.corpus.folder import read_corpus
 from dawu_qa.encoder import SentenceTransformerEncoder
-from dawu_qa.evaluation import read_squad, write_corpus
+from dawu_qa.evaluation import Labelled, read_squad, write_corpus
 from dawu_qa.folding import fold_in_place
 from dawu_qa.index.contents import Catalogue
 from dawu_qa.joint import LOWER, SENTENCES, JointLayers, hints
+from dawu_qa.reader.candidates import find_candidates
 from dawu_qa.types import Span
 
 TRAINED = ROOT / "src/dawu_qa/data/reader.safetensors"
 INTERVIEWS = ROOT / "evals/interviews"
-PASSES, RATE, BATCH, READ, WARM_UP = 4, 1.5e-4, 16, 150, 100
+PASSES, RATE, BATCH, READ, WARM_UP = 5, 1.5e-4, 16, 110, 100
 #: How often the sentence that tells the answer is kept from the reader, and another one passed over.
 KEPT_BACK, PASSED_OVER = 0.12, 0.3
-POOL, LONGEST = 40, 24
+POOL = 40
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """All tokens of a corpus, as the lower and as all layers have them, and each sentence's tokens and their mean."""
+    """All tokens of a corpus, as the lower and as all layers have them, and each sentence's tokens, their mean and its candidates' tokens."""
 
     states: torch.Tensor
     vectors_of_tokens: torch.Tensor
     tokens: list[tuple[int, int]]
     vectors: np.ndarray
+    candidates: list[list[tuple[int, int]]]
 
 
 @dataclass(frozen=True)
 class Question:
     """A question as the lower and as all layers have it, the sentences nearest to it, those that tell it, its answer's tokens.
 
-    `mentions` are sentences that hold the words of the answer, whether they tell it or not.
+    `good` says by sentence and number how good the candidates are that answer it; `mentions` are sentences that hold the words of the answer, whether they tell it or not.
     """
 
     states: torch.Tensor
@@ -69,11 +69,15 @@ class Question:
     tells: list[int]
     mentions: frozenset[int]
     span: tuple[int, int] | None
+    good: dict[tuple[int, int], float]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What is read at once: tokens, their sentences' marks, and where the answer is (-1: nowhere, -100: not said)."""
+    """What is read at once: tokens, their sentences' marks, and where the answer is (-1: nowhere, -100: not said).
+
+    `spans`, shape (candidates, 2), are the candidates' tokens, `good`, shape (candidates,), how good each is.
+    """
 
     states: torch.Tensor
     marks: torch.Tensor
@@ -81,6 +85,8 @@ class Sample:
     begin: int
     end: int
     sentences: list[int]
+    spans: torch.Tensor
+    good: torch.Tensor
 
 
 class Asker:
@@ -98,14 +104,22 @@ class Asker:
             start = self.starts[unit.passage]
             vectors.append(encoded[unit.passage].tokens[first - start : last + 1 - start].mean(axis=0))
         vectors = np.stack(vectors) / np.linalg.norm(vectors, axis=1, keepdims=True)
+        self.spans: list[list[Span]] = [[] for _ in catalogue.sentences]
+        candidates: list[list[tuple[int, int]]] = [[] for _ in catalogue.sentences]
+        for one in find_candidates(catalogue):
+            first, last = self._tokens(one.span, one.passage)
+            self.spans[one.sentence].append(one.span)
+            candidates[one.sentence].append((first, last + 1))
         states = torch.from_numpy(np.concatenate([each.lower[1:] for each in encoded])).half()
         final = torch.from_numpy(np.concatenate([each.tokens for each in encoded])).half()
-        self.corpus = Corpus(states, final, tokens, vectors)
+        self.corpus = Corpus(states, final, tokens, vectors, candidates)
         self.by_source: dict[str, list[int]] = {}
         for at, unit in enumerate(catalogue.sentences):
             self.by_source.setdefault(unit.span.source, []).append(at)
 
-    def ask(self, wordings: list[str], told: Span | None, answer: Span | None) -> list[Question]:
+    def ask(
+        self, wordings: list[str], labelled: Labelled | None, told: Span | None, answer: Span | None
+    ) -> list[Question]:
         """Return a question in each wording; `told` is the sentence that tells the answer, if any does."""
         units = self.catalogue.sentences
         own = self.by_source[told.source] if told else []
@@ -114,6 +128,13 @@ class Asker:
             return []
         home = [at for at in own if units[at].passage == units[tells[0]].passage]
         span = self._tokens(answer, units[tells[0]].passage) if answer else None
+        good = {
+            (at, number): quality
+            for at in tells
+            for number, one in enumerate(self.spans[at])
+            if labelled
+            and (quality := labelled.quality(one.text, self.catalogue.passages[units[at].passage].text))
+        }
         found = []
         for encoded in self.encoder.encode_query([fold_in_place(words) for words in wordings]):
             near = self.corpus.vectors @ encoded.embedding
@@ -128,6 +149,7 @@ class Asker:
                     tells,
                     frozenset({*mentions, *tells}),
                     span,
+                    good,
                 )
             )
         return found
@@ -172,8 +194,14 @@ def sample(question: Question, *, tell: bool, vary: bool) -> Sample:
     told = [number for number, at in zip(numbers, chosen, strict=True) if tell and at in question.tells]
     if told and question.span is None:
         begin = end = -100
+    spans: list[tuple[int, int]] = []
+    good: list[float] = []
     for number, at in zip(numbers, chosen, strict=True):
         first, stop = tokens[at]
+        for place, (low, high) in enumerate(question.corpus.candidates[at]):
+            if first <= low < high <= stop:
+                spans.append((offset + low - first, offset + high - first))
+                good.append(question.good.get((at, place), 0.0) if told else 0.0)
         if told and question.span:
             begin = offset + question.span[0] - first if first <= question.span[0] < stop else begin
             end = offset + question.span[1] - first if first <= question.span[1] < stop else end
@@ -185,30 +213,46 @@ def sample(question: Question, *, tell: bool, vary: bool) -> Sample:
     places = torch.repeat_interleave(
         torch.arange(len(chosen)), torch.tensor([tokens[at][1] - tokens[at][0] for at in chosen])
     )
-    return Sample(torch.cat(states), torch.cat(marks), hints(similarities, places), begin, end, told)
+    return Sample(
+        torch.cat(states),
+        torch.cat(marks),
+        hints(similarities, places),
+        begin,
+        end,
+        told,
+        torch.tensor(spans, dtype=torch.long).reshape(-1, 2),
+        torch.tensor(good),
+    )
 
 
 def read_together(
     layers: JointLayers, samples: list[Sample]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return token logits (questions, tokens, 2), sentence logits (questions, SENTENCES), and those of none (., 3)."""
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the logits of tokens (questions, tokens, 2), sentences (., SENTENCES), candidates (., n) and of none (., 4)."""
     states = torch.nn.utils.rnn.pad_sequence([one.states for one in samples], batch_first=True).float()
     marks = torch.nn.utils.rnn.pad_sequence(
         [one.marks for one in samples], batch_first=True, padding_value=-1
     )
     hinted = torch.nn.utils.rnn.pad_sequence([one.hints for one in samples], batch_first=True)
+    spans = torch.nn.utils.rnn.pad_sequence(
+        [one.spans for one in samples], batch_first=True, padding_value=-1
+    )
+    padded = spans[..., 0] < 0
     with torch.autocast("cpu", torch.bfloat16):
-        told, absent = layers(states, marks.clamp(min=0), hinted, marks >= 0)
+        told, answers, absent = layers(
+            states, marks.clamp(min=0), hinted, spans.masked_fill(padded[..., None], 1), marks >= 0
+        )
     told, absent = told.float(), absent.float()
+    answers = answers.float().masked_fill(padded, -1e4)
     pointed = told[..., :2].masked_fill((marks < 1)[..., None], -1e4)
     inside = torch.nn.functional.one_hot(marks.clamp(min=0), SENTENCES + 1)[..., 1:].float()
     counts = inside.sum(1)
     scores = (inside * told[..., 2:]).sum(1) / counts.clamp(min=1)
-    return pointed, scores.masked_fill(counts == 0, -1e4), absent
+    return pointed, scores.masked_fill(counts == 0, -1e4), answers, absent
 
 
 def loss_of(layers: JointLayers, samples: list[Sample]) -> torch.Tensor:
-    pointed, scores, absent = read_together(layers, samples)
+    pointed, scores, answers, absent = read_together(layers, samples)
     count = pointed.shape[1]
     loss = torch.zeros(())
     for side in range(2):
@@ -218,14 +262,25 @@ def loss_of(layers: JointLayers, samples: list[Sample]) -> torch.Tensor:
     tells = torch.zeros(len(samples), SENTENCES + 1)
     for row, one in enumerate(samples):
         tells[row, [number - 1 for number in one.sentences] or [SENTENCES]] = 1 / max(1, len(one.sentences))
-    return loss / 2 + cross_entropy(torch.cat([scores, absent[:, 2:]], dim=1), tells)
+    good = torch.nn.utils.rnn.pad_sequence([one.good for one in samples], batch_first=True)
+    none = torch.tensor([float(not one.sentences) for one in samples])
+    good = torch.cat([good, none[:, None]], dim=1)
+    good = good / good.amax(1, keepdim=True).clamp(min=1e-6)
+    logs = torch.log_softmax(torch.cat([answers, absent[:, 3:]], dim=1), dim=1)
+    said = good.sum(1) > 0
+    answered = torch.logsumexp(logs + torch.log(good.clamp(min=1e-9)), dim=1)[said]
+    return (
+        loss / 2
+        + cross_entropy(torch.cat([scores, absent[:, 2:3]], dim=1), tells)
+        - answered.sum() / len(samples)
+    )
 
 
 def measure(layers: JointLayers, questions: list[Question]) -> str:
-    """Return the shares of sentences and spans found, and the areas, over questions that are told."""
+    """Return the shares of sentences and candidates found, and the areas, over questions that are told."""
     layers.eval()
-    right: dict[str, list[bool]] = {"read": [], "sentence": [], "pointed into": [], "span": []}
-    over: dict[str, list[tuple[float, float]]] = {"sentence": [], "pointed": []}
+    right: dict[str, list[bool]] = {"read": [], "sentence": [], "candidate": []}
+    over: dict[str, list[tuple[float, float]]] = {"sentence": [], "candidate": []}
     null = []
     with torch.inference_mode():
         for at in range(0, len(questions), 32):
@@ -233,26 +288,21 @@ def measure(layers: JointLayers, questions: list[Question]) -> str:
             told = [sample(one, tell=bool(one.tells), vary=False) for one in batch]
             values = []
             for samples in (told, [sample(one, tell=False, vary=False) for one in batch]):
-                pointed, scores, absent = read_together(layers, samples)
-                best = [_best_span(row) for row in pointed.transpose(1, 2)]
+                _, scores, answers, absent = read_together(layers, samples)
                 values.append(
-                    (
-                        (scores.amax(1) - absent[:, 2]).tolist(),
-                        [each[2] - float(none[:2].sum()) for each, none in zip(best, absent, strict=True)],
-                    )
+                    ((scores.amax(1) - absent[:, 2]).tolist(), (answers.amax(1) - absent[:, 3]).tolist())
                 )
                 if samples is told:
                     for row, one in enumerate(told):
                         if batch[row].tells:
                             right["read"].append(bool(one.sentences))
                             right["sentence"].append(int(scores[row].argmax()) + 1 in one.sentences)
-                            right["pointed into"].append(int(one.marks[best[row][0]]) in one.sentences)
-                            if batch[row].span:
-                                right["span"].append(best[row][:2] == (one.begin, one.end))
+                        if batch[row].good:
+                            right["candidate"].append(bool(one.good[int(answers[row].argmax())] > 0))
             for row, one in enumerate(batch):
                 if one.tells:
                     over["sentence"].append((values[0][0][row], values[1][0][row]))
-                    over["pointed"].append((values[0][1][row], values[1][1][row]))
+                    over["candidate"].append((values[0][1][row], values[1][1][row]))
                 else:
                     null.append((values[0][0][row], values[0][1][row]))
     layers.train()
@@ -266,15 +316,6 @@ def measure(layers: JointLayers, questions: list[Question]) -> str:
                 f"{name} over near misses {np.mean(told_values[:, None] > near[None, :, column]):.3f}"
             )
     return ", ".join(shown)
-
-
-def _best_span(pointed: torch.Tensor) -> tuple[int, int, float]:
-    count = pointed.shape[1]
-    sums = pointed[0][:, None] + pointed[1][None]
-    allowed = torch.ones(count, count).triu().tril(LONGEST - 1).bool()
-    sums = sums.masked_fill(~allowed, -math.inf)
-    begin, end = divmod(int(sums.argmax()), count)
-    return begin, end, float(sums[begin, end])
 
 
 def squad_questions(
@@ -296,7 +337,7 @@ def squad_questions(
                     begin = paragraph.text.find(one.answers[0], paragraph.text.index(one.evidence[0]))
                     answer = Span(one.answers[0], paragraph.source, begin, begin + len(one.answers[0]))
                     wordings = [one.question, *([translations[one.id]] if one.id in translations else [])]
-                    parts[held_out].extend(asker.ask(wordings, answer, answer))
+                    parts[held_out].extend(asker.ask(wordings, one, answer, answer))
     return parts
 
 
@@ -306,8 +347,12 @@ def interview_questions(folder: Path, encoder: SentenceTransformerEncoder) -> li
     for entry in read_corpus(folder):
         asker = Asker(Catalogue.of([entry]), encoder)
         for fact in entry.sidecar.facts:
-            found += asker.ask(list(fact.questions), fact.sentence, fact.answer)
-        found += asker.ask(list(entry.sidecar.unanswerable), None, None)
+            answers = (fact.answer.text,) if fact.answer else ()
+            labelled = Labelled(
+                "", "", "interview", answerable=True, answers=answers, evidence=(fact.sentence.text,)
+            )
+            found += asker.ask(list(fact.questions), labelled, fact.sentence, fact.answer)
+        found += asker.ask(list(entry.sidecar.unanswerable), None, None, None)
     return found
 
 
@@ -329,7 +374,6 @@ def main() -> None:
     cli.add_argument("--interviews", type=Path, default=INTERVIEWS)
     cli.add_argument("--output", type=Path, default=TRAINED)
     cli.add_argument("--passes", type=int, default=PASSES)
-    cli.add_argument("--start", type=Path, help="weights to go on from, by default the encoder's own")
     args = cli.parse_args()
     torch.manual_seed(0)
     random.seed(0)
@@ -341,9 +385,7 @@ def main() -> None:
     print(f"{len(train)} + {len(told)} questions, {len(held_out)} + {len(unseen)} held out", flush=True)
     transformer = encoder.model[0].model
     layers = JointLayers(transformer.encoder.layer[LOWER:], encoder.dim).float()
-    if args.start:
-        layers.load_state_dict(load_file(args.start), strict=False)
-    train += told * 2
+    train += told
     optimizer = torch.optim.AdamW(
         [
             {"params": layers.layers.parameters(), "lr": RATE},
@@ -352,6 +394,7 @@ def main() -> None:
                     *layers.hints.parameters(),
                     *layers.marks.parameters(),
                     *layers.told.parameters(),
+                    *layers.span.parameters(),
                     *layers.absent.parameters(),
                 ],
                 "lr": 10 * RATE,

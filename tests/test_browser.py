@@ -1,4 +1,7 @@
-"""The page in Chromium: what people see and do."""
+"""The page in Chromium over the real server and model: what people see and do.
+
+Where a test needs a pipeline to be slow, to fail, or to be of few figures, one that does as it is told stands in.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,15 @@ from urllib.parse import quote
 import pytest
 
 from behind_nginx import FOLDER, behind_nginx
+from dawu_qa import QAPipeline
 from dawu_qa.corpus import parse
 from dawu_qa.feedback import FILE_NAME, FeedbackStore, export_lines
 from dawu_qa.web import WebSettings
 from dawu_qa.web.source import PipelineSource
 from dawu_qa.web.texts import LANGUAGES, LOCALES, text
-from web_pipeline import WATER, FakePipeline, served
+from web_pipeline import WATER, FakePipeline, NotingPipeline, served
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.model]
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
     "--no-sandbox",
@@ -52,8 +56,15 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def pipeline():
-    return FakePipeline()
+def pipeline(built_index):
+    return NotingPipeline(QAPipeline.load(built_index))
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory):
+    """The page over a pipeline that does as it is told."""
+    with served(FakePipeline(), WebSettings(data_dir=tmp_path_factory.mktemp("scripted"))) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -187,8 +198,8 @@ def test_what_the_source_does_not_say_is_declined_with_what_it_covers(opened, ad
     page.wait_for_function("document.activeElement.id == 'dq-lit'")
 
 
-def test_a_middling_confidence_asks_back_and_a_greeting_is_returned(opened, address):
-    page = opened(address).page
+def test_a_middling_confidence_asks_back_and_a_greeting_is_returned(opened, scripted):
+    page = opened(scripted).page
     ask(page, "饮水大概怎样")
     assert "你是不是想问" in page.inner_text(ANSWER)
     assert page.locator(".dq-did-you-mean .dq-ask").count() == 3
@@ -197,8 +208,8 @@ def test_a_middling_confidence_asks_back_and_a_greeting_is_returned(opened, addr
     assert "您好" in page.inner_text(f"{ANSWER} >> nth=1")
 
 
-def test_a_span_over_broken_lines_is_lit_without_showing_them(opened, address):
-    page = opened(address).page
+def test_a_span_over_broken_lines_is_lit_without_showing_them(opened, scripted):
+    page = opened(scripted).page
     ask(page, "哪年收官?")
     page.wait_for_selector(MARK)
     assert "".join(page.locator(MARK).all_inner_texts()) == "收官之年"
@@ -392,19 +403,16 @@ def test_an_answer_is_copied_as_it_reads(opened, address):
     assert "&#" not in copied
 
 
-def test_an_error_is_told_in_the_language_of_the_page_and_the_chat_goes_on(
-    opened, pipeline, tmp_path, caplog
-):
-    with served(pipeline, WebSettings(data_dir=tmp_path)) as address:
-        page = opened(address).page
-        ask(page, "炸")
-        assert "出了点问题" in page.inner_text(ANSWER)
-        assert "secret words" not in page.content()
-        ask_again = page.locator(ANSWER).count()
-        page.fill(BOX, "饮水安全花了多少钱?")
-        page.press(BOX, "Enter")
-        page.wait_for_selector(f"{ANSWER} strong")
-        assert ask_again == page.locator(ANSWER).count() == 1
+def test_an_error_is_told_in_the_language_of_the_page_and_the_chat_goes_on(opened, scripted):
+    page = opened(scripted).page
+    ask(page, "炸")
+    assert "出了点问题" in page.inner_text(ANSWER)
+    assert "secret words" not in page.content()
+    ask_again = page.locator(ANSWER).count()
+    page.fill(BOX, "饮水安全花了多少钱?")
+    page.press(BOX, "Enter")
+    page.wait_for_selector(f"{ANSWER} strong")
+    assert ask_again == page.locator(ANSWER).count() == 1
 
 
 def test_a_busy_server_says_so_at_once(opened, tmp_path):
@@ -547,8 +555,8 @@ def test_reduced_motion_moves_at_once(opened, address):
     assert in_view(page, MARK)
 
 
-def test_the_figures_are_sorted_filtered_saved_and_open_their_place(opened, address):
-    page = opened(address).page
+def test_the_figures_are_sorted_filtered_saved_and_open_their_place(opened, scripted):
+    page = opened(scripted).page
     page.click('#dq-tabs [role="tab"] >> nth=1')
     page.wait_for_selector("#dq-table tbody tr")
     assert page.inner_text("#dq-count") == "显示 5 / 5 项"
@@ -601,8 +609,8 @@ WALK = """language => {
 
 
 @pytest.mark.parametrize(("language", "locale"), [("zh", "zh-CN"), ("zh", "zh-TW"), ("en", "en-US")])
-def test_no_text_is_left_untranslated(opened, address, language, locale):
-    page = opened(address, locale=locale).page
+def test_no_text_is_left_untranslated(opened, scripted, language, locale):
+    page = opened(scripted, locale=locale).page
     page.wait_for_selector(".dq-welcome")
     allowed = {"SUMMARY: CSV", "A: 下载 CSV"}
 
@@ -631,9 +639,9 @@ def test_no_text_is_left_untranslated(opened, address, language, locale):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
-def test_no_rule_of_accessibility_is_broken(opened, address, scheme, width, height):
+def test_no_rule_of_accessibility_is_broken(opened, scripted, scheme, width, height):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    page = opened(address, width=width, height=height, color_scheme=scheme, reduced_motion="reduce").page
+    page = opened(scripted, width=width, height=height, color_scheme=scheme, reduced_motion="reduce").page
     page.wait_for_selector(".dq-welcome")
 
     def broken() -> list[str]:
@@ -704,6 +712,22 @@ def test_a_second_question_waits_for_the_answer_to_the_first(opened, tmp_path):
         slow.delay = 0.0
         ask(page, "教育资助了多少?")
         assert page.locator(ANSWER).count() == 2
+
+
+def test_the_chat_is_not_cleared_while_an_answer_is_on_its_way(opened, tmp_path):
+    slow = FakePipeline()
+    with served(slow, WebSettings(data_dir=tmp_path)) as address:
+        page = opened(address).page
+        page.wait_for_selector(".dq-welcome")
+        slow.delay = 0.8
+        page.click(".dq-welcome .dq-ask >> nth=0")
+        page.click("#dq-new")
+        page.wait_for_selector(f"{ANSWER} strong")
+        page.click("#dq-new")
+        page.wait_for_selector(".dq-welcome")
+        page.reload()
+        page.wait_for_selector(".dq-welcome")
+        assert page.locator(ANSWER).count() == 0
 
 
 def test_a_citation_and_an_offer_work_by_keyboard(opened, address):
@@ -779,32 +803,8 @@ def test_credentials_open_the_page(opened, pipeline, tmp_path):
         assert page.inner_text(f"{ANSWER} strong") == WATER
 
 
-@pytest.fixture(scope="module")
-def real(built_index, tmp_path_factory) -> Iterator[str]:
-    """The page over the real pipeline."""
-    from dawu_qa.pipeline import QAPipeline
-
-    settings = WebSettings(data_dir=tmp_path_factory.mktemp("data"))
-    with served(QAPipeline.load(built_index), settings) as address:
-        yield address
-
-
-@pytest.mark.model
-def test_the_real_pipeline_answers_in_the_page(opened, real):
-    page = opened(real).page
-    ask(page, "饮水安全花了多少钱?")
-    assert WATER in page.inner_text(f"{ANSWER} strong")
-    page.wait_for_selector(MARK)
-    assert WATER in page.inner_text(MARK)
-    page.click("#dq-new")
-    page.wait_for_selector(".dq-welcome")
-    ask(page, "后天会不会下雪?")
-    assert "原文没有提到" in page.inner_text(ANSWER)
-
-
-@pytest.mark.model
-def test_twenty_people_ask_at_once_and_each_has_the_answer_to_their_question(opened, real):
-    pages = [opened(real).page for _ in range(20)]
+def test_twenty_people_ask_at_once_and_each_has_the_answer_to_their_question(opened, address):
+    pages = [opened(address).page for _ in range(20)]
     asked = [("饮水安全花了多少钱?", WATER), ("后天会不会下雪?", "原文没有提到")] * 10
     for page, (question, _) in zip(pages, asked, strict=True):
         page.fill(BOX, question)

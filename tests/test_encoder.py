@@ -172,3 +172,19 @@ def test_a_lazy_encoder_loads_its_model_once_when_it_is_first_needed(tiny_folder
         dims = list(threads.map(lambda _: lazy.dim, range(8)))
     assert dims == [tiny.dim] * 8
     assert len(loaded) == 1
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("text", [text for text in VARIED if text.strip()])
+def test_a_text_alone_is_encoded_as_beside_others(real, text):
+    (alone,), (beside, _) = real.encode_query([text]), real.encode_query([text, "别的问题"])
+    assert alone.embedding @ beside.embedding > 0.9999
+    assert (alone.token_ends == beside.token_ends).all()
+    assert ((alone.tokens * beside.tokens).sum(axis=1) > 0.999).all()
+    assert alone.lower.shape == beside.lower.shape
+    np.testing.assert_allclose(alone.lower, beside.lower, atol=0.1)
+
+
+def test_a_model_of_another_kind_is_left_to_sentence_transformers(tiny):
+    assert tiny._own_layers is None
+    assert len(tiny.encode_query(["县"])) == 1

@@ -1,4 +1,4 @@
-"""A small deterministic pipeline over the real corpus, and the page served from it, for the tests of the page."""
+"""The real pipeline with a note of what it was asked, a small one that does as it is told, and the page served from them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
+from dawu_qa import QAPipeline
 from dawu_qa.corpus.folder import read_corpus
 from dawu_qa.types import Answer, Document, Figure, Passage, ScoredPassage, Span
 from dawu_qa.web import WebSettings, build_app
@@ -25,6 +27,21 @@ KNOWN = {
     "主持": "魏嘉瑜",
     "收官": "收官之年",
 }
+
+
+class NotingPipeline:
+    """The real pipeline, which notes what it is asked."""
+
+    def __init__(self, pipeline: QAPipeline) -> None:
+        self._pipeline = pipeline
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pipeline, name)
+
+    def ask(self, question: str, *, history: Sequence[str] = (), top_k: int = 3) -> Answer:
+        self.asked.append((question, tuple(history)))
+        return self._pipeline.ask(question, history=history, top_k=top_k)
 
 
 class FakePipeline:

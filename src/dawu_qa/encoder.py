@@ -6,7 +6,6 @@ import contextlib
 import copy
 import hashlib
 import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +17,8 @@ from safetensors.torch import load
 from dawu_qa import default_model
 from dawu_qa.errors import ModelLoadError
 from dawu_qa.joint import LOWER, UPPER, JointLayers
+from dawu_qa.layers import TransformerLayer
+from dawu_qa.threads import on_one_thread
 from dawu_qa.types import EncodedText, FloatArray
 
 _BATCH_TOKENS = 4096
@@ -44,8 +45,9 @@ class SentenceTransformerEncoder:
         self.name = name
         self._folder = default_model.model_folder() if name == default_model.NAME else _folder_of(name)
         self.fingerprint = _fingerprint(name, self._folder)
-        self._lock, self._loading = threading.Lock(), threading.Lock()
-        self._model = None if lazy else _load(name, self._folder)
+        self._model: Any = None
+        if not lazy:
+            self._load()
 
     def updated(self, updates: Mapping[str, Any]) -> SentenceTransformerEncoder:
         """Return an encoder whose weights have updates added to them, by their names in the transformer.
@@ -62,17 +64,21 @@ class SentenceTransformerEncoder:
             changed = torch.nn.Parameter((weight.float() + update).to(weight.dtype), requires_grad=False)
             shared[id(weight)] = changed
         other = copy.copy(self)
-        other._lock, other._loading = threading.Lock(), threading.Lock()  # noqa: SLF001
         other._model = copy.deepcopy(self.model, shared)  # noqa: SLF001
+        other.__dict__.pop("_own_layers", None)
         return other
 
     @property
     def model(self) -> Any:
         """The sentence-transformers model itself."""
-        with self._loading:
-            if self._model is None:
-                self._model = _load(self.name, self._folder)
-            return self._model
+        if self._model is None:
+            self._load()
+        return self._model
+
+    @on_one_thread
+    def _load(self) -> None:
+        """Load the model unless another thread's call, which came first, has done so."""
+        self._model = self._model or _load(self.name, self._folder)
 
     @cached_property
     def joint_layers(self) -> JointLayers | None:
@@ -97,13 +103,53 @@ class SentenceTransformerEncoder:
         """Encode texts that answer."""
         return self._encode(texts, "passage")
 
+    @cached_property
+    def _own_layers(self) -> list[TransformerLayer] | None:
+        """The model's layers as this package runs them for one text; none where it is not of the kind that it knows."""
+        model = self.model
+        if [type(module).__name__ for module in model] != ["Transformer", "Pooling", "Normalize"]:
+            return None
+        layers = _bert_layers(model)
+        if len(layers) != LOWER + UPPER or model[1].get_config_dict().get("pooling_mode") != "mean":
+            return None
+        return [TransformerLayer(layer).eval() for layer in layers]
+
     def _encode(self, texts: Sequence[str], prompt: str) -> list[EncodedText]:
-        """Encode in batches of texts of like length, so that little is spent on padding."""
+        """Encode in batches of texts of like length, so that little is spent on padding; one alone without any."""
+        if len(texts) == 1 and self._own_layers:
+            return [self._encode_one(texts[0], prompt, self._own_layers)]
         encoded: dict[int, EncodedText] = {}
         for batch in _batches(texts):
             encoded.update(zip(batch, self._encode_batch([texts[at] for at in batch], prompt), strict=True))
         return [encoded[at] for at in range(len(texts))]
 
+    @on_one_thread
+    def _encode_one(self, text: str, prompt: str, layers: Sequence[TransformerLayer]) -> EncodedText:
+        """Encode a text as the model does: its layers, the mean over all tokens, unit length."""
+        import torch
+
+        model = self.model
+        prefix = model.prompts.get(prompt, "") or ""
+        tokenized = model.tokenizer(
+            prefix + text, truncation=True, max_length=model.max_seq_length, return_offsets_mapping=True
+        )
+        with torch.inference_mode():
+            hidden = model[0].model.embeddings(input_ids=torch.tensor([tokenized["input_ids"]]))
+            for layer in layers[:LOWER]:
+                hidden = layer(hidden)
+            lower = hidden
+            for layer in layers[LOWER:]:
+                hidden = layer(hidden)
+        lower, tokens = lower[0].float().numpy(), hidden[0].float().numpy()
+        ends = np.asarray([end for _, end in tokenized["offset_mapping"]])
+        own = ends > len(prefix)
+        kept = own.copy()
+        kept[0] = True
+        return EncodedText(
+            _unit(tokens.mean(axis=0)), _unit(tokens[own]), ends[own] - len(prefix), lower[kept]
+        )
+
+    @on_one_thread
     def _encode_batch(self, texts: Sequence[str], prompt: str) -> list[EncodedText]:
         import torch
 
@@ -120,7 +166,7 @@ class SentenceTransformerEncoder:
         ends = tokenized.pop("offset_mapping")[..., 1].numpy()
         tokenized.pop("token_type_ids", None)
         lower: list[Any] = []
-        with self._lock, torch.inference_mode(), _listening(model, lower):
+        with torch.inference_mode(), _listening(model, lower):
             features: dict[str, Any] = dict(tokenized)
             for at, module in enumerate(model):
                 features = module(features)
@@ -145,10 +191,19 @@ class SentenceTransformerEncoder:
         ]
 
 
+def _bert_layers(model: Any) -> Sequence[Any]:
+    """Return the layers of a model whose transformer is of BERT's kind, else nothing."""
+    transformer: Any = getattr(model[0], "model", None)
+    if type(transformer).__name__ != "BertModel":
+        return ()
+    layers: Sequence[Any] = transformer.encoder.layer
+    return layers
+
+
 @contextlib.contextmanager
 def _listening(model: Any, heard: list[Any]) -> Iterator[None]:
     """Note what the lower layers give; nothing where the model has no twelve layers of the usual kind."""
-    layers = getattr(getattr(getattr(model[0], "model", None), "encoder", None), "layer", ())
+    layers = _bert_layers(model)
     if len(layers) != LOWER + UPPER:
         yield
         return

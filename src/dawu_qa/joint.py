@@ -3,21 +3,23 @@
 The encoder's lower layers see questions and passages apart, so what they make of the passages is kept in the index;
 copies of its upper layers, trained for it, then read the question and a few sentences as one (deferred interaction:
 Cao et al. 2020), with a hint of how near each token comes to the other side (as Chen et al. 2017 do). For each token
-they say whether the answer begins and ends there and whether its sentence tells the answer, and what these exceed where
-none does. `evals/train_reader.py` trains them and writes `data/reader.safetensors`.
+they say whether the answer begins and ends there and whether its sentence tells the answer, for each candidate whether
+it is the answer (known by its ends and what lies between, as spans are to Lee et al. 2017), and what these exceed where
+none is. `evals/train_reader.py` trains them and writes `data/reader.safetensors`.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
+from dawu_qa.layers import TransformerLayer
+
 #: How many of the encoder's layers see questions and passages apart, and how many read them together.
-LOWER, UPPER = 9, 3
+LOWER, UPPER = 8, 4
 #: At most so many sentences are read at once, each with a mark of its own.
 SENTENCES = 16
 #: How many numbers a hint has, and where cosines of this encoder begin and how far they reach.
@@ -48,20 +50,21 @@ def hints(similarities: torch.Tensor, sentence: torch.Tensor) -> torch.Tensor:
 
 
 class JointLayers(nn.Module):
-    """Copies of an encoder's upper layers with a mark for each sentence and a head.
+    """Copies of an encoder's upper layers with a mark for each sentence and heads for tokens and for spans.
 
     Args:
-        layers: The encoder's upper layers; copied.
+        layers: The encoder's upper layers, as transformers' BERT has them; copied.
         dim: How many dimensions its vectors have.
     """
 
     def __init__(self, layers: Sequence[nn.Module], dim: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(copy.deepcopy(layer) for layer in layers)
+        self.layers = nn.ModuleList(TransformerLayer(layer) for layer in layers)
         self.marks = nn.Embedding(SENTENCES + 1, dim)
         self.hints = nn.Linear(HINTS, dim)
         self.told = nn.Linear(dim, 3)
-        self.absent = nn.Linear(dim, 3)
+        self.span = nn.Sequential(nn.Linear(3 * dim, dim), nn.GELU(), nn.Linear(dim, 1))
+        self.absent = nn.Linear(dim, 4)
         for weight in (self.marks.weight, self.hints.weight):
             nn.init.normal_(weight, std=0.02)
 
@@ -70,24 +73,35 @@ class JointLayers(nn.Module):
         states: torch.Tensor,
         marks: torch.Tensor,
         hints: torch.Tensor,
+        spans: torch.Tensor,
         mask: torch.Tensor | None = None,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return begin, end and sentence logits of each token, and of there being none.
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return begin, end and sentence logits of each token, the logit of each span, and those of there being none.
 
         Args:
             states: What the lower layers made of the question (its first token first) and of the sentences behind it,
                 shape (questions, tokens, dim).
             marks: 0 for the question's tokens and the sentence's number for those of a sentence, from 1.
             hints: What `hints` gives for each token, shape (questions, tokens, HINTS).
+            spans: The first token of each span and the one behind its last, shape (questions, spans, 2).
             mask: True where there is a token, shape (questions, tokens); by default everywhere.
 
         Returns:
-            Shapes (questions, tokens, 3) and (questions, 3).
+            Shapes (questions, tokens, 3), (questions, spans) and (questions, 4), the last for the span.
         """
-        hidden: Any = states + (self.marks(marks) + self.hints(hints.to(self.hints.weight.dtype))).to(
-            states.dtype
-        )
+        dtype = self.hints.weight.dtype
+        hidden: Any = states + (self.marks(marks) + self.hints(hints.to(dtype))).to(states.dtype)
         attended = mask[:, None, None, :] if mask is not None else None
         for layer in self.layers:
             hidden = layer(hidden, attended)
-        return self.told(hidden), self.absent(hidden[:, 0])
+        return self.told(hidden), self._spans(hidden, spans), self.absent(hidden[:, 0])
+
+    def _spans(self, hidden: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
+        """Return the logits of spans from the states of their first and last tokens and the mean of all theirs."""
+        rows = torch.arange(len(hidden))[:, None]
+        first, behind = spans.unbind(-1)
+        sums = torch.nn.functional.pad(hidden.float().cumsum(1), (0, 0, 1, 0))
+        mean = (sums[rows, behind] - sums[rows, first]) / (behind - first).clamp(min=1)[..., None]
+        ends = hidden[rows, first], hidden[rows, behind - 1]
+        logits: torch.Tensor = self.span(torch.cat([*ends, mean.to(hidden.dtype)], dim=-1))
+        return logits[..., 0]

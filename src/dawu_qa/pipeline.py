@@ -25,6 +25,7 @@ from dawu_qa.retrieval.fusion import Fusion, Retrieved
 from dawu_qa.retrieval.mending import Mender
 from dawu_qa.retrieval.query import Query
 from dawu_qa.small_talk import is_small_talk
+from dawu_qa.threads import on_one_thread
 from dawu_qa.types import Answer, Band, Document, Encoder, Figure, Passage, ScoredPassage, Span
 from dawu_qa.weights import load_weights
 
@@ -71,6 +72,7 @@ class QAPipeline:
         )
 
     @classmethod
+    @on_one_thread
     def load(cls, index_dir: str | Path, *, encoder: Encoder | None = None, lazy: bool = False) -> QAPipeline:
         """Load an index that `build_index` wrote, and the encoder that it was built with.
 
@@ -177,6 +179,7 @@ class QAPipeline:
         )
         return Explanation(question, standalone, readings, self.thresholds, answer)
 
+    @on_one_thread
     def read(self, question: str, *, last: str = "", previous: Reading | None = None) -> Reading:
         """Find the best candidate for one thing that is asked, and how sure it is.
 

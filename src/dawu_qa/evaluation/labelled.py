@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dawu_qa.reader.choosing import SLACK, worth
 from dawu_qa.types import Passage
-
-#: How many characters an answer may hold beyond the gold words: a whole paragraph is not a short answer.
-SLACK = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +64,8 @@ class Labelled:
         best = 0.0
         for gold in self.answers:
             spare = len(fold_words(answer)) - len(fold_words(gold))
-            if holds(answer, gold) and spare <= SLACK:
-                best = max(best, 1.0 if spare == 0 else 0.5 - 0.03 * spare)
+            if holds(answer, gold):
+                best = max(best, worth(spare))
         return best
 
 

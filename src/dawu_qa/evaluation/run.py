@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dawu_qa.evaluation.diagram import reliability_svg
-from dawu_qa.evaluation.labelled import SLACK, Labelled, fold_words, holds
+from dawu_qa.evaluation.labelled import Labelled, fold_words, holds
+from dawu_qa.reader.choosing import SLACK
 
 if TYPE_CHECKING:
     from dawu_qa.explanation import Reading

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
-from dawu_qa.folding import fold, split_pinyin
+from dawu_qa.folding import fold, pinyin, split_pinyin
 from dawu_qa.index.contents import Catalogue
 from dawu_qa.quantities import amounts
 from dawu_qa.reader import ranking
@@ -26,7 +27,7 @@ FEATURES = (
     "foreign_year", "foreign_name", "foreign_number", "unread_latin", "kind_missing", "kind_untold", "kind_log",
     "echo", "asked_value", "cue_share", *(f"cue_{name}" for name in CUES), *(f"lone_{name}" for name in CUES),
     "begin_logit", "end_logit", "begin_mass", "end_mass", "sentence_mass", "span_mass", "sentence_answering",
-    "answering_told", "begin_told", "end_told", "joint_told", "joint_sentence_told", "joint_begin", "joint_end", "joint_sentence", "top_probability", "margin", "passage_margin", "agreement", "latin",
+    "answering_told", "begin_told", "end_told", "joint_told", "joint_sentence_told", "joint_candidate_told", "joint_begin", "joint_end", "joint_sentence", "joint_candidate", "joint_candidate_log", "top_probability", "expected", "expected_margin", "margin", "passage_margin", "agreement", "latin",
 )  # fmt: skip
 
 _ECHO, _ASKED_VALUE = ranking.FEATURES.index("echo"), ranking.FEATURES.index("asked_value")
@@ -42,6 +43,8 @@ _POINTED = (
     "joint_begin",
     "joint_end",
     "joint_sentence",
+    "joint_candidate",
+    "joint_candidate_log",
     "kind_log",
 )
 _POINTED_AT = [ranking.FEATURES.index(name) for name in _POINTED]
@@ -163,10 +166,20 @@ class Answerability:
             "unsupported_passage": _missing(pairs, self._expanded[passage]),
             "unsupported_corpus": _missing(pairs, self._pairs),
             "foreign_year": float(any(year not in text and year not in known for year in years)),
-            "foreign_name": float(any(name not in self._all for name in places(query.folded, query.text))),
+            "foreign_name": float(any(not self._knows(name) for name in places(query.folded, query.text))),
             "foreign_number": float(any(number not in text for number in numbers)),
             "unread_latin": float(any(word not in self._all for word in unread)),
         }
+
+    def _knows(self, place: str) -> bool:
+        """Tell whether the corpus has the name of a place, romanised or not."""
+        return place in self._all or (place.isascii() and place in self._spelled)
+
+    @cached_property
+    def _spelled(self) -> str:
+        """The corpus in pinyin, each ideograph by its commonest reading."""
+        readings = {character: "".join(pinyin(character)) for character in set(self._all)}
+        return "".join(readings[character] for character in self._all)
 
     def _wording(self, retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
         """Say whether the question is after the same as those for the nearest fact, and after what the answer gives."""
@@ -204,15 +217,20 @@ def _over_absent(match: TokenMatch) -> dict[str, float]:
 def _certainty(retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
     """Say how far the best candidate and the best passage are ahead, and how many retrievers agree."""
     leader, best = retrieved.ranking[0], np.sort(retrieved.score)[::-1]
-    margin = float(ranked.scores[0] - ranked.scores[1]) if len(ranked.scores) > 1 else _MARGIN_LIMIT
+    others = ranked.scores[1:]
+    margin = float(ranked.scores[0] - others.max()) if len(others) else _MARGIN_LIMIT
+    expected = ranked.expected
     passage_margin = float(best[0] - best[1]) if len(best) > 1 else _MARGIN_LIMIT
     return {
         **dict(zip(_POINTED, map(float, ranked.features[0, _POINTED_AT]), strict=True)),
         **_over_absent(retrieved.answering),
         "joint_told": float(ranked.joint.begin.max() + ranked.joint.end.max()) / 10,
         "joint_sentence_told": float(ranked.joint.sentence.max()) / 5,
+        "joint_candidate_told": float(ranked.joint.candidate.max()) / 5,
         "top_fact": float(ranked.features[0, _FACT_GAP]),
         "top_probability": float(ranked.probabilities[0]),
+        "expected": float(expected[0]),
+        "expected_margin": float(expected[0] - expected[1]) if len(expected) > 1 else 1.0,
         "margin": min(margin, _MARGIN_LIMIT),
         "passage_margin": min(passage_margin, _MARGIN_LIMIT),
         "agreement": float(

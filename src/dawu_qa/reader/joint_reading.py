@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,21 +12,22 @@ from dawu_qa.joint import SENTENCES, JointLayers, hints
 from dawu_qa.types import FloatArray
 
 #: So many tokens are read at once, those of the question aside; the reader was trained with as many.
-_READ_TOKENS = 150
-#: What a token or a sentence counts that was not read, and the least that one counts which was.
+_READ_TOKENS = 110
+#: What a token, a sentence or a candidate counts that was not read, and the least that one counts which was.
 UNREAD, LEAST = -12.0, -10.0
 
 
 @dataclass(frozen=True, slots=True)
 class JointReading:
-    """By how much each token as the begin and the end of the answer, and each sentence as telling it, exceeds "none".
+    """By how much each token as the begin and the end of the answer, each sentence as telling it and each candidate exceed "none".
 
-    Shapes (tokens,), (tokens,) and (sentences,), in logits; UNREAD where nothing was read.
+    Shapes (tokens,), (tokens,), (sentences,) and (candidates,), in logits; UNREAD where nothing was read.
     """
 
     begin: FloatArray
     end: FloatArray
     sentence: FloatArray
+    candidate: FloatArray
 
 
 class JointReader:
@@ -39,16 +38,23 @@ class JointReader:
         states: What its lower layers make of all tokens of the corpus, shape (tokens, dim); without columns where it
             has no such layers.
         sentence_tokens: The first token of each sentence and the one behind its last, shape (sentences, 2).
+        candidate_tokens: The same for each candidate, shape (candidates, 2).
     """
 
     def __init__(
-        self, encoder: object, states: NDArray[np.float16], sentence_tokens: NDArray[np.int64]
+        self,
+        encoder: object,
+        states: NDArray[np.float16],
+        sentence_tokens: NDArray[np.int64],
+        candidate_tokens: NDArray[np.int64],
     ) -> None:
         self._encoder = encoder
         self._states = torch.from_numpy(states)
         self._tokens = sentence_tokens
         self._sizes = sentence_tokens[:, 1] - sentence_tokens[:, 0]
-        self._lock = threading.Lock()
+        self._candidates = candidate_tokens
+        self._by_begin = np.argsort(candidate_tokens[:, 0], kind="stable")
+        self._begins = candidate_tokens[self._by_begin, 0]
 
     def read(self, question: FloatArray, similarities: FloatArray, order: NDArray[np.intp]) -> JointReading:
         """Read sentences with a question.
@@ -60,17 +66,20 @@ class JointReader:
         """
         begin, end = (np.full(len(self._states), UNREAD, np.float32) for _ in range(2))
         sentence = np.full(len(self._tokens), UNREAD, np.float32)
+        candidate = np.full(len(self._candidates), UNREAD, np.float32)
         layers: JointLayers | None = getattr(self._encoder, "joint_layers", None)
         if layers is not None and len(question) and self._states.shape[1]:
             chosen = self._chosen(order)
-            rows = np.concatenate([np.arange(*self._tokens[at]) for at in chosen])
-            told, absent = self._run(layers, question, similarities[:, rows], rows, chosen)
-            over = np.maximum((told - absent).numpy(), LEAST)
+            rows = self._rows(chosen)
+            inside, spans = self._candidates_of(chosen)
+            told, answers, absent = self._run(layers, question, similarities, chosen, spans)
+            over = np.maximum((told - absent[:3]).numpy(), LEAST)
             begin[rows], end[rows] = over[:, 0], over[:, 1]
+            candidate[inside] = np.maximum((answers - absent[3]).numpy(), LEAST)
             raw, sizes = (told[:, 2] - absent[2]).numpy(), self._sizes[chosen]
             starts = np.cumsum(sizes) - sizes
             sentence[chosen] = np.maximum(np.add.reduceat(raw, starts) / sizes, LEAST)
-        return JointReading(begin, end, sentence)
+        return JointReading(begin, end, sentence, candidate)
 
     def _chosen(self, order: NDArray[np.intp]) -> list[int]:
         """Return the first sentences that there is room for, in the corpus's order; one at least."""
@@ -85,20 +94,39 @@ class JointReader:
                 break
         return sorted(chosen)
 
+    def _candidates_of(self, chosen: list[int]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """Return the candidates of sentences and their tokens among those read, shapes (n,) and (n, 2)."""
+        found, spans, place = [], [], 0
+        for at in chosen:
+            first, behind = self._tokens[at]
+            low, high = np.searchsorted(self._begins, (first, behind))
+            inside = self._by_begin[low:high]
+            inside = inside[self._candidates[inside, 1] <= behind]
+            found.append(inside)
+            spans.append(self._candidates[inside] - first + place)
+            place += int(self._sizes[at])
+        return np.concatenate(found), np.concatenate(spans)
+
+    def _rows(self, chosen: list[int]) -> NDArray[np.int64]:
+        """Return the tokens of sentences."""
+        return np.concatenate([np.arange(*self._tokens[at]) for at in chosen])
+
     def _run(
         self,
         layers: JointLayers,
         question: FloatArray,
         similarities: FloatArray,
-        rows: NDArray[Any],
         chosen: list[int],
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        asked = torch.from_numpy(question)
+        spans: NDArray[np.int64],
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        asked, rows = torch.from_numpy(question), self._rows(chosen)
         dtype = layers.told.weight.dtype
         states = torch.cat([asked.to(dtype), self._states[torch.from_numpy(rows)].to(dtype)])
         sizes = [len(asked), *self._sizes[chosen].tolist()]
         marks = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
-        hinted = hints(torch.from_numpy(similarities), marks[len(asked) :] - 1)
-        with self._lock, torch.inference_mode():
-            told, absent = layers(states[None], marks[None], hinted[None])
-        return told[0, len(asked) :].float(), absent[0].float()
+        hinted = hints(torch.from_numpy(similarities[:, rows]), marks[len(asked) :] - 1)
+        with torch.inference_mode():
+            told, answers, absent = layers(
+                states[None], marks[None], hinted[None], torch.from_numpy(spans + len(asked))[None]
+            )
+        return told[0, len(asked) :].float(), answers[0].float(), absent[0].float()

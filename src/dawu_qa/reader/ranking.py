@@ -13,6 +13,7 @@ from dawu_qa.folding import fold
 from dawu_qa.index.storage import Index
 from dawu_qa.quantities import amounts
 from dawu_qa.reader.candidates import KINDS, Candidate
+from dawu_qa.reader.choosing import CHOICE, expected_worth
 from dawu_qa.reader.joint_reading import UNREAD, JointReader, JointReading
 from dawu_qa.reader.kinds import kind_logs
 from dawu_qa.reader.questions import asked_noun, asked_unit, cues, expected_kinds
@@ -48,7 +49,7 @@ FEATURES = (
     "number_missing",
     "window_late", "left_late", "right_late", "window_answering", "left_answering", "right_answering", "asked_unit", "asked_noun",
     "begin_logit", "end_logit", "begin_mass", "end_mass", "sentence_mass", "span_mass",
-    "joint_begin", "joint_end", "joint_span", "joint_sentence", "joint_sentence_gap", "unread",
+    "joint_begin", "joint_end", "joint_span", "joint_sentence", "joint_sentence_gap", "joint_candidate", "joint_candidate_log", "unread",
     "left_overlap", "right_overlap", "inside_overlap", "asked_value", "echo", "length",
     "left_two", "left_four", "right_two", "right_four", "title", "title_how", "long_how", "cue_match",
     *(f"is_{kind}" for kind in KINDS),
@@ -57,12 +58,16 @@ FEATURES = (
 
 @dataclass(frozen=True)
 class Ranked:
-    """The candidates that were read, best first, with their features, scores and probabilities (summing to 1)."""
+    """The candidates that were read, best first, with their features, scores and probabilities (summing to 1).
+
+    The best of the likeliest ones is what `dawu_qa.reader.choosing` expects most of; `expected` is how much.
+    """
 
     candidates: list[Candidate]
     features: FloatArray
     scores: FloatArray
     probabilities: FloatArray
+    expected: FloatArray
     joint: JointReading
 
 
@@ -89,7 +94,9 @@ class Ranker:
         self._sentence_tokens = np.stack([borders[:-1], borders[1:]], axis=1)
         self._sentence_passage = np.asarray([unit.passage for unit in catalogue.sentences])
         self._encoder = index.manifest.encoder
-        self._joint = JointReader(encoder, index.vectors.lower_states, self._sentence_tokens)
+        self._joint = JointReader(
+            encoder, index.vectors.lower_states, self._sentence_tokens, self._own_tokens
+        )
         self._context = [words_around(candidate, catalogue) for candidate in self.candidates]
         self._folded = [fold(candidate.span.text) for candidate in self.candidates]
         self._beside = [characters_beside(candidate, catalogue) for candidate in self.candidates]
@@ -111,14 +118,21 @@ class Ranker:
         joint = self.read_jointly(retrieved)
         features = self.features(retrieved, at, joint)
         scores = features @ self.weights
-        order = np.argsort(-scores, kind="stable")
         probabilities = np.exp(scores - scores.max())
         probabilities /= probabilities.sum()
+        order = np.argsort(-scores, kind="stable")
+        likeliest = order[:CHOICE]
+        expected = expected_worth(
+            [self.candidates[at[row]].span for row in likeliest], probabilities[likeliest]
+        )
+        best = np.argsort(-expected, kind="stable")
+        order[:CHOICE] = likeliest[best]
         return Ranked(
             [self.candidates[at[row]] for row in order],
             features[order],
             scores[order],
             probabilities[order],
+            expected[best],
             joint,
         )
 
@@ -212,12 +226,16 @@ class Ranker:
         """Say what the joint reader thinks of a candidate: of its borders, of the whole, of its sentence."""
         first, behind = self._own_tokens[at].T
         begin, end, told = joint.begin[first], joint.end[behind - 1], joint.sentence[self._sentence[at]]
+        candidate = joint.candidate[at]
+        share = candidate - np.logaddexp.reduce(candidate)
         return {
             "joint_begin": begin / 5,
             "joint_end": end / 5,
             "joint_span": (begin + end - (begin + end).max()) / 5,
             "joint_sentence": told / 5,
             "joint_sentence_gap": (told - told.max()) / 5,
+            "joint_candidate": candidate / 5,
+            "joint_candidate_log": np.maximum(share, _LEAST_LOG),
             "unread": told <= UNREAD,
         }
 
