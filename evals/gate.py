@@ -3,7 +3,7 @@
     python evals/gate.py            # compare, exit 1 if a figure fell
     python evals/gate.py --accept   # take the figures of now as the ones to hold
 
-The noise is the 95 % bootstrap interval of the accepted figure. Nothing is fitted on the validation part.
+The noise is the 95 % interval of the accepted figure. Nothing is fitted on the validation part.
 """
 
 from __future__ import annotations

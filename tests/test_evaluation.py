@@ -97,6 +97,12 @@ def test_a_question_without_an_answer_is_right_when_it_is_declined():
     assert judge(none, Answer("?", "decline", "", (), None, (), 0.1)).correct is True
 
 
+def test_a_sample_that_agrees_still_has_noise():
+    assert interval([True] * 60) == (1.0, 0.94, 1.0)
+    assert interval([False] * 21) == (0.0, 0.0, 0.155)
+    assert interval([True] * 600)[1] > 0.99
+
+
 def test_the_interval_holds_the_rate_and_narrows_with_the_sample():
     rate, low, high = interval([True] * 80 + [False] * 20)
     assert low < rate == 0.8 < high

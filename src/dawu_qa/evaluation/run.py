@@ -167,9 +167,20 @@ def ablation(pipeline: QAPipeline, labelled: Labelled, reading: Reading) -> dict
     return hits
 
 
+#: Of the normal distribution, for 95 %.
+_QUANTILE = 1.96
+
+
 def interval(values: Sequence[bool], *, samples: int = 1000) -> tuple[float, float, float]:
-    """Return a rate with its 95 % interval from bootstrap samples (Efron 1979), drawn with a fixed seed."""
+    """Return a rate with its 95 % interval from bootstrap samples (Efron 1979), drawn with a fixed seed.
+
+    Where all values agree, so do all samples, which says nothing of the noise; there it is Wilson's interval (1927).
+    """
     array = np.asarray(values, float)
+    if array.min() == array.max():
+        width = _QUANTILE**2 / (len(array) + _QUANTILE**2)
+        rate = float(array[0])
+        return rate, round(max(0.0, rate - width), 3), round(min(1.0, rate + width), 3)
     drawn = np.random.default_rng(0).choice(array, (samples, len(array))).mean(axis=1)
     low, high = np.quantile(drawn, (0.025, 0.975))
     return round(float(array.mean()), 3), round(float(low), 3), round(float(high), 3)
