@@ -9,7 +9,7 @@ PACKAGE = Path(dawu_qa.__file__).parent
 #: Each room may import from those before it.
 LAYERS = (
     {"__about__", "errors", "types", "config"},
-    {"quantities", "folding", "dictionary", "weights", "small_talk", "default_model"},
+    {"quantities", "folding", "dictionary", "weights", "small_talk", "default_model", "layers", "threads"},
     {"corpus", "joint", "adapter"},
     {"encoder"},
     {"index"},
