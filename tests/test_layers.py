@@ -44,7 +44,7 @@ def test_a_layer_is_a_copy(layer):
 @pytest.mark.parametrize("first", ["torch", "faiss"])
 def test_loading_an_index_leaves_torch_its_threads_whichever_library_came_first(first):
     code = (
-        f"import {first}, torch; torch.set_num_threads(2); from dawu_qa.index import storage;"
-        "storage._keep_faiss_to_one_thread(); assert torch.get_num_threads() == 2"
+        f"import {first}, torch; torch.set_num_threads(2); from dawu_qa import threads;"
+        "threads.keep_faiss_to_one_thread(); assert torch.get_num_threads() == 2"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -15,6 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
+import faiss
+import torch
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -34,6 +37,13 @@ def on_one_thread(function: Callable[P, R]) -> Callable[P, R]:
         return _executor.submit(call).result()
 
     return wrapped
+
+
+def keep_faiss_to_one_thread() -> None:
+    """Its OpenMP threads, spinning beside torch's, slow the encoder tenfold; loaded behind torch, it shares torch's."""
+    threads = torch.get_num_threads()
+    faiss.omp_set_num_threads(1)
+    torch.set_num_threads(threads)
 
 
 def _start_anew() -> None:

@@ -24,7 +24,6 @@ from zipfile import BadZipFile
 
 import faiss
 import numpy as np
-import torch
 from filelock import FileLock, Timeout
 
 from dawu_qa.__about__ import __version__
@@ -43,6 +42,7 @@ from dawu_qa.errors import (
 )
 from dawu_qa.index.contents import GRAINS, Catalogue, Vectors
 from dawu_qa.index.lexical import lexical_corpora, pack_bm25, unpack_bm25
+from dawu_qa.threads import keep_faiss_to_one_thread
 from dawu_qa.types import Block, Document, Encoder, Passage, Span
 
 logger = logging.getLogger(__name__)
@@ -348,16 +348,9 @@ def _load(index_dir: Path, corpus_dir: Path | None) -> Index:
         raise IndexDamagedError(f"the index in {shown} does not hold together; {MEND}") from error
 
 
-def _keep_faiss_to_one_thread() -> None:
-    """Its OpenMP threads, spinning beside torch's, slow the encoder tenfold; loaded behind torch, it shares torch's."""
-    threads = torch.get_num_threads()
-    faiss.omp_set_num_threads(1)
-    torch.set_num_threads(threads)
-
-
 def _assembled(manifest: Manifest, files: Mapping[str, bytes]) -> Index:
     """Make an index of the verified content of its files."""
-    _keep_faiss_to_one_thread()
+    keep_faiss_to_one_thread()
     catalogue = _read_catalogue(json.loads(files["catalogue.json"]))
     dense = {
         grain: faiss.deserialize_index(np.frombuffer(files[f"{grain}.faiss"], np.uint8)) for grain in GRAINS
