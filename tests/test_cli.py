@@ -158,7 +158,7 @@ def test_eval_prints_figures_with_intervals(run, tmp_path):
     path = tmp_path / "labelled.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
     report = json.loads(run("eval", path, "--json", "--save", tmp_path / "results").stdout)
-    assert report["figures"]["correct"] == [1.0, 1.0, 1.0]
+    assert report["figures"]["correct"] == [1.0, 0.342, 1.0]
     assert report["ablation"]["fused"] == 1.0
     assert len(list((tmp_path / "results").glob("with-questions-*.json"))) == 1
 
