@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -36,6 +37,25 @@ def test_all_others_share_one_thread():
 
 def test_what_runs_on_the_thread_may_call_what_runs_there():
     assert elsewhere(where_within) is elsewhere(where)
+
+
+def test_the_main_thread_and_the_other_take_turns():
+    inside, overlapped = [], []
+
+    @on_one_thread
+    def busy():
+        inside.append(threading.current_thread())
+        time.sleep(0.02)
+        overlapped.append(len(inside) > 1)
+        inside.pop()
+
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(busy) for _ in range(4)]
+        for _ in range(4):
+            busy()
+        for each in asked:
+            each.result(timeout=10)
+    assert overlapped == [False] * 8
 
 
 def test_an_error_reaches_who_called():
