@@ -1,14 +1,15 @@
 """Train the joint reader on open reading-comprehension data (CMRC 2018, DRCD) and on the interviews beside this file.
 
-    python evals/train_reader.py    # three quarters of an hour on two cores
+    python evals/train_reader.py    # an hour on two cores
 
 The lower layers stay as the encoder has them, so what they make of questions and passages is computed once. The upper
 ones read a question with some sentences of its corpus, those nearest to it, and must say in which the answer
 stands, where it begins and ends and which candidate it is, or that it is not there: cross-entropy over all tokens
-(sentences, candidates) read and over what stands for "none". From some the sentence that tells it is kept; the interviews have questions without an answer.
-One article in ten and the interviews that weights are fitted on are left out and measured after each pass, each
-question with the sentences nearest to it: how often the one that tells it is found, how often a right candidate is, and how
-well a text is told from the same one without that sentence (area under the ROC curve).
+(sentences, candidates) read and over what stands for "none". From some the sentence that tells it is kept; the
+interviews have questions without an answer. One article in ten and the interviews that weights are fitted on are left
+out and measured after each pass, each question with the sentences nearest to it: how often the one that tells it is
+found, how often a right candidate is, and how well a text is told from the same one without that sentence (area under
+the ROC curve).
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ from dawu_qa.encoder import SentenceTransformerEncoder
 from dawu_qa.evaluation import Labelled, read_squad, write_corpus
 from dawu_qa.folding import fold_in_place
 from dawu_qa.index.contents import Catalogue
-from dawu_qa.joint import LOWER, SENTENCES, JointLayers, hints
+from dawu_qa.joint import LOWER, READ_TOKENS, SENTENCES, JointLayers, hints
 from dawu_qa.reader.candidates import find_candidates
 from dawu_qa.types import Span
 
 TRAINED = ROOT / "src/dawu_qa/data/reader.safetensors"
 INTERVIEWS = ROOT / "evals/interviews"
-PASSES, RATE, BATCH, READ, WARM_UP = 5, 1.5e-4, 16, 110, 100
+PASSES, RATE, BATCH, WARM_UP = 5, 1.5e-4, 16, 100
 #: How often the sentence that tells the answer is kept from the reader, and another one passed over.
 KEPT_BACK, PASSED_OVER = 0.12, 0.3
 POOL = 40
@@ -178,7 +179,7 @@ def sample(question: Question, *, tell: bool, vary: bool) -> Sample:
     """Put sentences together to be read with a question: with those that tell it or without, the nearest or some."""
     tokens = question.corpus.tokens
     chosen = list(question.tells) if tell and vary else []
-    room = READ - sum(tokens[at][1] - tokens[at][0] for at in chosen)
+    room = READ_TOKENS - sum(tokens[at][1] - tokens[at][0] for at in chosen)
     for at in question.pool:
         size = tokens[at][1] - tokens[at][0]
         if at in chosen or size > room or len(chosen) == SENTENCES:

@@ -115,42 +115,19 @@ class SentenceTransformerEncoder:
         return [TransformerLayer(layer).eval() for layer in layers]
 
     def _encode(self, texts: Sequence[str], prompt: str) -> list[EncodedText]:
-        """Encode in batches of texts of like length, so that little is spent on padding; one alone without any."""
-        if len(texts) == 1 and self._own_layers:
-            return [self._encode_one(texts[0], prompt, self._own_layers)]
+        """Encode in batches of texts of like length, so that little is spent on padding; one alone by the own layers."""
+        layers = self._own_layers if len(texts) == 1 else None
         encoded: dict[int, EncodedText] = {}
         for batch in _batches(texts):
-            encoded.update(zip(batch, self._encode_batch([texts[at] for at in batch], prompt), strict=True))
+            some = self._encode_batch([texts[at] for at in batch], prompt, layers)
+            encoded.update(zip(batch, some, strict=True))
         return [encoded[at] for at in range(len(texts))]
 
     @on_one_thread
-    def _encode_one(self, text: str, prompt: str, layers: Sequence[TransformerLayer]) -> EncodedText:
-        """Encode a text as the model does: its layers, the mean over all tokens, unit length."""
-        import torch
-
-        model = self.model
-        prefix = model.prompts.get(prompt, "") or ""
-        tokenized = model.tokenizer(
-            prefix + text, truncation=True, max_length=model.max_seq_length, return_offsets_mapping=True
-        )
-        with torch.inference_mode():
-            hidden = model[0].model.embeddings(input_ids=torch.tensor([tokenized["input_ids"]]))
-            for layer in layers[:LOWER]:
-                hidden = layer(hidden)
-            lower = hidden
-            for layer in layers[LOWER:]:
-                hidden = layer(hidden)
-        lower, tokens = lower[0].float().numpy(), hidden[0].float().numpy()
-        ends = np.asarray([end for _, end in tokenized["offset_mapping"]])
-        own = ends > len(prefix)
-        kept = own.copy()
-        kept[0] = True
-        return EncodedText(
-            _unit(tokens.mean(axis=0)), _unit(tokens[own]), ends[own] - len(prefix), lower[kept]
-        )
-
-    @on_one_thread
-    def _encode_batch(self, texts: Sequence[str], prompt: str) -> list[EncodedText]:
+    def _encode_batch(
+        self, texts: Sequence[str], prompt: str, layers: Sequence[TransformerLayer] | None
+    ) -> list[EncodedText]:
+        """Encode texts by the model's modules, or by these layers, which know no padding."""
         import torch
 
         model = self.model
@@ -165,19 +142,15 @@ class SentenceTransformerEncoder:
         )
         ends = tokenized.pop("offset_mapping")[..., 1].numpy()
         tokenized.pop("token_type_ids", None)
-        lower: list[Any] = []
-        with torch.inference_mode(), _listening(model, lower):
-            features: dict[str, Any] = dict(tokenized)
-            for at, module in enumerate(model):
-                features = module(features)
-                if at == 0:  # pooling and normalization in full precision
-                    features["token_embeddings"] = features["token_embeddings"].float()
-        embeddings = _unit(features["sentence_embedding"].float().numpy())
-        tokens = _unit(features["token_embeddings"].numpy())
+        with torch.inference_mode():
+            pooled, last, lower = (
+                _by_layers(model, layers, tokenized["input_ids"]) if layers else _by_modules(model, tokenized)
+            )
+        embeddings, tokens = _unit(pooled.float().numpy()), _unit(last.float().numpy())
         own = ends > len(
             prefix
         )  # neither the prompt's tokens nor the special ones, which have no place in the text
-        states = lower[0].float().numpy() if lower else tokens[..., :0]
+        states = tokens[..., :0] if lower is None else lower.float().numpy()
         kept = own.copy()
         kept[:, 0] = True
         return [
@@ -198,6 +171,29 @@ def _bert_layers(model: Any) -> Sequence[Any]:
         return ()
     layers: Sequence[Any] = transformer.encoder.layer
     return layers
+
+
+def _by_layers(model: Any, layers: Sequence[TransformerLayer], ids: Any) -> tuple[Any, Any, Any]:
+    """Return texts pooled by the mean, and their tokens as all layers and as the lower ones have them."""
+    hidden = model[0].model.embeddings(input_ids=ids)
+    for layer in layers[:LOWER]:
+        hidden = layer(hidden)
+    lower = hidden
+    for layer in layers[LOWER:]:
+        hidden = layer(hidden)
+    return hidden.float().mean(dim=1), hidden, lower
+
+
+def _by_modules(model: Any, tokenized: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Return the same as sentence-transformers gives it; None for what the lower layers have where there are none."""
+    lower: list[Any] = []
+    features: dict[str, Any] = dict(tokenized)
+    with _listening(model, lower):
+        for at, module in enumerate(model):
+            features = module(features)
+            if at == 0:  # pooling and normalization in full precision
+                features["token_embeddings"] = features["token_embeddings"].float()
+    return features["sentence_embedding"], features["token_embeddings"], lower[0] if lower else None
 
 
 @contextlib.contextmanager

@@ -8,11 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dawu_qa.joint import SENTENCES, JointLayers, hints
+from dawu_qa.joint import READ_TOKENS, SENTENCES, JointLayers, hints
 from dawu_qa.types import FloatArray
 
-#: So many tokens are read at once, those of the question aside; the reader was trained with as many.
-_READ_TOKENS = 110
 #: What a token, a sentence or a candidate counts that was not read, and the least that one counts which was.
 UNREAD, LEAST = -12.0, -10.0
 
@@ -28,6 +26,15 @@ class JointReading:
     end: FloatArray
     sentence: FloatArray
     candidate: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class _Excerpt:
+    """What is read at once: its tokens in the corpus, shape (n,), and its candidates with their tokens, from 0, in it."""
+
+    rows: NDArray[np.int64]
+    candidates: NDArray[np.intp]
+    spans: NDArray[np.int64]
 
 
 class JointReader:
@@ -70,12 +77,14 @@ class JointReader:
         layers: JointLayers | None = getattr(self._encoder, "joint_layers", None)
         if layers is not None and len(question) and self._states.shape[1]:
             chosen = self._chosen(order)
-            rows = self._rows(chosen)
-            inside, spans = self._candidates_of(chosen)
-            told, answers, absent = self._run(layers, question, similarities, chosen, spans)
+            excerpt = self._excerpt(chosen)
+            rows = excerpt.rows
+            told, answers, absent = self._run(
+                layers, question, similarities[:, rows], excerpt, self._sizes[chosen]
+            )
             over = np.maximum((told - absent[:3]).numpy(), LEAST)
             begin[rows], end[rows] = over[:, 0], over[:, 1]
-            candidate[inside] = np.maximum((answers - absent[3]).numpy(), LEAST)
+            candidate[excerpt.candidates] = np.maximum((answers - absent[3]).numpy(), LEAST)
             raw, sizes = (told[:, 2] - absent[2]).numpy(), self._sizes[chosen]
             starts = np.cumsum(sizes) - sizes
             sentence[chosen] = np.maximum(np.add.reduceat(raw, starts) / sizes, LEAST)
@@ -84,7 +93,7 @@ class JointReader:
     def _chosen(self, order: NDArray[np.intp]) -> list[int]:
         """Return the first sentences that there is room for, in the corpus's order; one at least."""
         chosen: list[int] = []
-        room = _READ_TOKENS
+        room = READ_TOKENS
         for at in order:
             size = int(self._sizes[at])
             if size and (size <= room or not chosen):
@@ -94,39 +103,36 @@ class JointReader:
                 break
         return sorted(chosen)
 
-    def _candidates_of(self, chosen: list[int]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-        """Return the candidates of sentences and their tokens among those read, shapes (n,) and (n, 2)."""
-        found, spans, place = [], [], 0
+    def _excerpt(self, chosen: list[int]) -> _Excerpt:
+        """Put sentences together, with the candidates that lie within one of them."""
+        rows, candidates, spans, place = [], [], [], 0
         for at in chosen:
             first, behind = self._tokens[at]
             low, high = np.searchsorted(self._begins, (first, behind))
             inside = self._by_begin[low:high]
             inside = inside[self._candidates[inside, 1] <= behind]
-            found.append(inside)
+            rows.append(np.arange(first, behind))
+            candidates.append(inside)
             spans.append(self._candidates[inside] - first + place)
             place += int(self._sizes[at])
-        return np.concatenate(found), np.concatenate(spans)
-
-    def _rows(self, chosen: list[int]) -> NDArray[np.int64]:
-        """Return the tokens of sentences."""
-        return np.concatenate([np.arange(*self._tokens[at]) for at in chosen])
+        return _Excerpt(np.concatenate(rows), np.concatenate(candidates), np.concatenate(spans))
 
     def _run(
         self,
         layers: JointLayers,
         question: FloatArray,
         similarities: FloatArray,
-        chosen: list[int],
-        spans: NDArray[np.int64],
+        excerpt: _Excerpt,
+        sentence_sizes: NDArray[np.int64],
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        asked, rows = torch.from_numpy(question), self._rows(chosen)
+        asked = torch.from_numpy(question)
         dtype = layers.told.weight.dtype
-        states = torch.cat([asked.to(dtype), self._states[torch.from_numpy(rows)].to(dtype)])
-        sizes = [len(asked), *self._sizes[chosen].tolist()]
+        states = torch.cat([asked.to(dtype), self._states[torch.from_numpy(excerpt.rows)].to(dtype)])
+        sizes = [len(asked), *sentence_sizes.tolist()]
         marks = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
-        hinted = hints(torch.from_numpy(similarities[:, rows]), marks[len(asked) :] - 1)
+        hinted = hints(torch.from_numpy(similarities), marks[len(asked) :] - 1)
         with torch.inference_mode():
             told, answers, absent = layers(
-                states[None], marks[None], hinted[None], torch.from_numpy(spans + len(asked))[None]
+                states[None], marks[None], hinted[None], torch.from_numpy(excerpt.spans + len(asked))[None]
             )
         return told[0, len(asked) :].float(), answers[0].float(), absent[0].float()
