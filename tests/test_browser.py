@@ -61,9 +61,14 @@ def pipeline(built_index):
 
 
 @pytest.fixture(scope="module")
-def scripted(tmp_path_factory):
+def scripted_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("scripted")
+
+
+@pytest.fixture(scope="module")
+def scripted(scripted_dir):
     """The page over a pipeline that does as it is told."""
-    with served(FakePipeline(), WebSettings(data_dir=tmp_path_factory.mktemp("scripted"))) as address:
+    with served(FakePipeline(), WebSettings(data_dir=scripted_dir)) as address:
         yield address
 
 
@@ -161,16 +166,14 @@ def test_a_question_is_answered_with_the_exact_figure_and_its_place_lit(opened, 
     assert page.evaluate("scrollY") == 0
 
 
-def test_starting_and_related_questions_are_asked_by_a_click(opened, address):
-    page = opened(address).page
+def test_starting_and_related_questions_are_asked_by_a_click(opened, scripted):
+    page = opened(scripted).page
     page.click(".dq-welcome .dq-ask >> nth=0")
     page.wait_for_selector(f"{ANSWER} strong")
     assert page.locator(".dq-related .dq-ask").count() == 3
-    offered = page.inner_text(".dq-related .dq-ask >> nth=0")
     page.click(".dq-related .dq-ask >> nth=0")
     page.wait_for_function("document.querySelectorAll('.dq-answer').length == 2")
-    assert page.locator('#dq-chat [data-testid="user"]').last.inner_text().strip() == offered.strip()
-    assert page.inner_text(f"{ANSWER} >> nth=1 >> strong")
+    assert page.inner_text(f"{ANSWER} >> nth=1 >> strong") == "2.68亿元"
     assert page.locator(".dq-related").count() == 1
 
 
@@ -301,14 +304,12 @@ def test_each_tab_keeps_its_own_conversation_and_a_new_one_goes_on_from_the_last
         assert answers(opened(address, context=context).page) == []
 
 
-def test_a_paragraph_offers_the_questions_it_answers(opened, address):
-    page = opened(address).page
-    paragraph = "#dq-interview [data-offers]:has-text('提升安全饮水')"
-    words = page.inner_text(paragraph)
-    page.click(paragraph)
-    page.click(".dq-offer .dq-ask >> nth=0")
+def test_a_paragraph_offers_the_questions_it_answers(opened, scripted):
+    page = opened(scripted).page
+    page.click("#dq-interview [data-offers]:has-text('提升安全饮水')")
+    page.click(".dq-offer .dq-ask")
     page.wait_for_selector(f"{ANSWER} strong")
-    assert page.inner_text(f"{ANSWER} strong") in words
+    assert page.inner_text(f"{ANSWER} strong") == WATER
 
 
 def test_on_a_phone_the_interview_is_a_sheet_that_a_citation_opens(opened, address):
@@ -369,15 +370,15 @@ def test_enter_that_ends_a_composition_does_not_send(opened, address):
     page.wait_for_selector(ANSWER)
 
 
-def test_a_vote_is_kept_for_the_editors_and_can_be_taken_back(opened, address, data_dir):
-    page = opened(address).page
+def test_a_vote_is_kept_for_the_editors_and_can_be_taken_back(opened, scripted, scripted_dir):
+    page = opened(scripted).page
     ask(page, "搬迁了多少人?")
     page.click(".dq-vote-up")
     page.wait_for_selector('.dq-vote-up[aria-pressed="true"]')
     assert "谢谢" in page.inner_text(".dq-thanks")
-    store = FeedbackStore(data_dir / FILE_NAME)
+    store = FeedbackStore(scripted_dir / FILE_NAME)
     assert [(row["question"], row["vote"]) for row in store.votes()] == [("搬迁了多少人?", "up")]
-    assert json.loads(next(export_lines(store)))["answer"] == page.inner_text(f"{ANSWER} strong")
+    assert json.loads(next(export_lines(store)))["answer"] == "8803户17830人"
     page.reload()
     page.wait_for_selector('.dq-vote-up[aria-pressed="true"]')
     page.click(".dq-vote-figure")
@@ -702,36 +703,38 @@ def test_everything_is_reached_by_keyboard_with_a_name_and_a_visible_focus(opene
     } <= reached
 
 
-def test_a_second_question_waits_for_the_answer_to_the_first(opened, tmp_path):
+@pytest.fixture
+def under_way(opened, tmp_path):
+    """A pipeline that takes its time, and a page whose first question it is at."""
     slow = FakePipeline()
     with served(slow, WebSettings(data_dir=tmp_path)) as address:
         page = opened(address).page
         page.wait_for_selector(".dq-welcome")
         slow.delay = 0.8
         page.click(".dq-welcome .dq-ask >> nth=0")
-        page.fill(BOX, "教育资助了多少?")
-        page.press(BOX, "Enter")
-        page.wait_for_selector(f"{ANSWER} strong")
-        assert len(slow.asked) == 1
-        slow.delay = 0.0
-        ask(page, "教育资助了多少?")
-        assert page.locator(ANSWER).count() == 2
+        yield slow, page
 
 
-def test_the_chat_is_not_cleared_while_an_answer_is_on_its_way(opened, tmp_path):
-    slow = FakePipeline()
-    with served(slow, WebSettings(data_dir=tmp_path)) as address:
-        page = opened(address).page
-        page.wait_for_selector(".dq-welcome")
-        slow.delay = 0.8
-        page.click(".dq-welcome .dq-ask >> nth=0")
-        page.click("#dq-new")
-        page.wait_for_selector(f"{ANSWER} strong")
-        page.click("#dq-new")
-        page.wait_for_selector(".dq-welcome")
-        page.reload()
-        page.wait_for_selector(".dq-welcome")
-        assert page.locator(ANSWER).count() == 0
+def test_a_second_question_waits_for_the_answer_to_the_first(under_way):
+    slow, page = under_way
+    page.fill(BOX, "教育资助了多少?")
+    page.press(BOX, "Enter")
+    page.wait_for_selector(f"{ANSWER} strong")
+    assert len(slow.asked) == 1
+    slow.delay = 0.0
+    ask(page, "教育资助了多少?")
+    assert page.locator(ANSWER).count() == 2
+
+
+def test_the_chat_is_not_cleared_while_an_answer_is_on_its_way(under_way):
+    _, page = under_way
+    page.click("#dq-new")
+    page.wait_for_selector(f"{ANSWER} strong")
+    page.click("#dq-new")
+    page.wait_for_selector(".dq-welcome")
+    page.reload()
+    page.wait_for_selector(".dq-welcome")
+    assert page.locator(ANSWER).count() == 0
 
 
 def test_a_citation_and_an_offer_work_by_keyboard(opened, address):
@@ -805,6 +808,43 @@ def test_credentials_open_the_page(opened, pipeline, tmp_path):
         page = opened(address, http_credentials={"username": "editor", "password": "sesame"}).page
         ask(page, "饮水安全花了多少钱?")
         assert page.inner_text(f"{ANSWER} strong") == WATER
+
+
+def test_the_real_pipeline_answers_in_the_page(opened, address):
+    page = opened(address).page
+    ask(page, "饮水安全花了多少钱?")
+    assert WATER in page.inner_text(f"{ANSWER} strong")
+    page.wait_for_selector(MARK)
+    assert WATER in page.inner_text(MARK)
+    page.click("#dq-new")
+    page.wait_for_selector(".dq-welcome")
+    ask(page, "后天会不会下雪?")
+    assert "原文没有提到" in page.inner_text(ANSWER)
+
+
+def test_what_the_real_pipeline_offers_is_asked_with_its_own_answers(opened, address, pipeline, data_dir):
+    page = opened(address).page
+    for at, offers in enumerate((".dq-welcome .dq-ask >> nth=0", ".dq-related .dq-ask >> nth=0"), 1):
+        offered = page.inner_text(offers).strip()
+        page.click(offers)
+        page.wait_for_function("n => document.querySelectorAll('.dq-answer').length == n", arg=at)
+        asked, history = pipeline.asked[-1]
+        assert asked == offered
+        told = [span.text for span in pipeline.ask(asked, history=history).spans]
+        assert told
+        assert page.locator(f"{ANSWER} >> nth={at - 1} >> strong").all_inner_texts() == told
+    first, value = pipeline.asked[-1][1][0], page.inner_text(f"{ANSWER} >> nth=0 >> strong")
+    page.click(".dq-vote-up >> nth=0")
+    page.wait_for_selector('.dq-vote-up[aria-pressed="true"]')
+    store = FeedbackStore(data_dir / FILE_NAME)
+    assert [row["question"] for row in store.votes()] == [first]
+    assert value in [json.loads(line).get("answer") for line in export_lines(store)]
+    paragraph = "#dq-interview [data-offers]:has-text('提升安全饮水')"
+    words = page.inner_text(paragraph)
+    page.click(paragraph)
+    page.click(".dq-offer .dq-ask >> nth=0")
+    page.wait_for_function("document.querySelectorAll('.dq-answer').length == 3")
+    assert page.inner_text(f"{ANSWER} >> nth=2 >> strong") in words
 
 
 def test_twenty_people_ask_at_once_and_each_has_the_answer_to_their_question(opened, address):
