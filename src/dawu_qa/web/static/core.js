@@ -2,7 +2,7 @@
 "use strict";
 window.dawuPage = (() => {
   const connection = window.dawuConnection, base = connection.base;
-  const state = { content: null, shown: null, title: "", since: 0 };
+  const state = { content: null, shown: null, title: "", since: 0, slow: 0 };
   const reduced = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
   const narrow = () => matchMedia("(max-width: 767px)").matches;
   const t = (key) => (state.content ? state.content.texts[key] : "") || "";
@@ -92,12 +92,14 @@ window.dawuPage = (() => {
   function begin() {
     if (waiting()) return false;
     state.since = Date.now();
-    document.body.classList.add("dq-waiting");
+    /* Whoever is answered at once is not shown that they wait, and nothing is painted meanwhile. */
+    state.slow = setTimeout(() => document.body.classList.add("dq-waiting"), 400);
     return true;
   }
 
   function end() {
     state.since = 0;
+    clearTimeout(state.slow);
     document.body.classList.remove("dq-waiting");
   }
 
@@ -124,7 +126,8 @@ window.dawuPage = (() => {
       document.dispatchEvent(new CustomEvent("dawu:cite", { detail: { cite: null } }));
       return;
     }
-    if (value.asked) address(value.question);
+    /* A browser takes milliseconds for it, so the answer is painted first. */
+    if (value.asked) setTimeout(() => address(value.question), 20);
     if (state.content && value.fingerprint !== state.content.fingerprint) load();
     else if (state.content) apply(value);
   }

@@ -110,8 +110,14 @@
     if (style.getPropertyValue("--dq-above") !== above) style.setProperty("--dq-above", above);
   }
 
+  /* To ask where the panes are costs a layout: it is done when what stands above them changes, not at every answer. */
+  const above = new ResizeObserver(fit);
+  new MutationObserver((changes, waiting) => {
+    const top = page.by("dq-top");
+    if (!top || !page.by("dq-panes")) return;
+    above.observe(top);
+    waiting.disconnect();
+  }).observe(document.documentElement, { childList: true, subtree: true });
   addEventListener("resize", fit);
-  document.addEventListener("dawu:filled", fit);
-  new MutationObserver(fit).observe(document.documentElement, { childList: true, subtree: true });
   new MutationObserver(names).observe(document.documentElement, { childList: true, subtree: true });
 })();
