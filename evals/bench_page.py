@@ -1,12 +1,14 @@
 """Speed of the page in Chromium, with the real server and model: `make bench`.
 
-A question is timed in the page from the key that sends it to the answer's last change, the same questions at
-`/api/ask` and by `ask()` in this process; usable is a page whose box can be typed into, after a new browser's first
-navigation (cold) and after another page was open in the same one (warm).
+A question is timed in the page from the key that sends it to the frame that shows its answer, each once the page has
+come to rest from the one before; the same questions at `/api/ask` and by `ask()` in this process, one behind the other.
+Usable is a page whose box can be typed into, after a new browser's first navigation (cold) and after another page was
+open in the same one (warm). A server is started with its index built, and asked as soon as it opens the page.
 """
 
 from __future__ import annotations
 
+import http
 import statistics
 import sys
 import tempfile
@@ -22,12 +24,14 @@ from dawu_qa import QAPipeline, build_index
 from dawu_qa.evaluation import read_labelled
 
 sys.path += [str(ROOT / "tests"), str(ROOT / "tests/torture")]
-from load import Client, served
+from load import Client, Server, served
 
 from test_browser import ARGUMENTS, CHROMIUM
 
 _BOX = "#dq-box textarea"
-_OPENED, _QUESTIONS = 7, 40
+_OPENED, _QUESTIONS, _STARTED = 7, 40, 5
+#: Seconds after which nothing moves any more: the interview has come to the cited place, its light has faded in.
+_REST = 1.0
 _ASKED = """([question, count]) => new Promise(done => {
   const began = performance.now();
   const watcher = new MutationObserver(() => {
@@ -74,10 +78,25 @@ def through_the_page(browser: Browser, address: str) -> Callable[[str], float]:
 
     def ask(question: str) -> float:
         page.fill(_BOX, question)
+        time.sleep(_REST)
         count = page.locator(".dq-answer").count()
         return float(page.evaluate(_ASKED, [question, count]))
 
     return ask
+
+
+def start(index: Path, data: Path) -> tuple[float, float]:
+    """Return after how many seconds a new server opens the page, and answers a question asked then."""
+    began = time.perf_counter()
+    server = Server(index, data)
+    try:
+        server.wait("/")
+        opened = time.perf_counter() - began
+        assert Client(server.port).ask("贫困村有多少个?").status == http.HTTPStatus.OK
+        return opened, time.perf_counter() - began
+    finally:
+        server.process.terminate()
+        server.process.wait(30)
 
 
 def main() -> None:
@@ -86,6 +105,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         index = Path(folder, "index")
         build_index(ROOT / "corpus", index)
+        starts = [start(index, Path(folder, "data")) for _ in range(_STARTED)]
+        opened, answered = (statistics.median(column) for column in zip(*starts, strict=True))
+        print(f"a new server opens the page after {opened:.1f} s and has answered after {answered:.1f} s")
         with sync_playwright() as driver, served(index, Path(folder, "data")) as server:
             address = f"http://127.0.0.1:{server.port}/"
             opened = []

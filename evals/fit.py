@@ -365,10 +365,10 @@ def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str
     for name, target in (("grounded", np.asarray(grounded)), ("correct", np.asarray(correct))):
         probabilities[name] = np.zeros(len(target))
         for fold in range(FOLDS):
-            fitted = fit_logistic(x[f != fold], target[f != fold], w[f != fold], l2=0.001)
+            fitted = fit_logistic(x[f != fold], target[f != fold], w[f != fold], l2=0.0003)
             probabilities[name][f == fold] = 1 / (1 + np.exp(-x[f == fold] @ fitted))
         weights[name][kind] = dict(
-            zip(answerability.FEATURES, fit_logistic(x, target, w, l2=0.001).round(4).tolist(), strict=True)
+            zip(answerability.FEATURES, fit_logistic(x, target, w, l2=0.0003).round(4).tolist(), strict=True)
         )
     for part in SHARES:
         picked = np.asarray([one.part == part for one in judged])

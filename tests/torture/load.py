@@ -68,12 +68,13 @@ class Server:
         command = [sys.executable, "-m", "dawu_qa", "serve", "--port", str(self.port)]
         self.process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
 
-    def wait(self, seconds=120):
+    def wait(self, path="/readyz", seconds=120):
+        """Wait until a path is there."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and self.process.poll() is None:
             with contextlib.suppress(OSError):
                 connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
-                connection.request("GET", "/readyz")
+                connection.request("GET", path)
                 if connection.getresponse().status == http.HTTPStatus.OK:
                     return
             time.sleep(0.1)
@@ -143,8 +144,10 @@ def main(tally, cases, say: Callable[[str], None] = print):
     ]
     with tempfile.TemporaryDirectory() as name:
         index, data = Path(name) / "index", Path(name) / "data"
-        build_index(_ROOT / "corpus", index)
-        texts, alone = expected_of(index, questions)
+        # Not on the main thread: torch would keep a pool of threads for it that slows the pipeline asked by others.
+        with ThreadPoolExecutor(1) as aside:
+            aside.submit(build_index, _ROOT / "corpus", index).result()
+            texts, alone = aside.submit(expected_of, index, questions).result()
         with served(index, data) as server:
             server.ask(list(islice(cycle(questions), min(500, cases))), _AT_ONCE)  # warm
             single, _ = server.ask(questions[: max(100, min(cases, len(questions)))], 1)
