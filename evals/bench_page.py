@@ -24,7 +24,7 @@ from dawu_qa import QAPipeline, build_index
 from dawu_qa.evaluation import read_labelled
 
 sys.path += [str(ROOT / "tests"), str(ROOT / "tests/torture")]
-from load import Client, Server, served
+from load import Client, served
 
 from test_browser import ARGUMENTS, CHROMIUM
 
@@ -88,15 +88,10 @@ def through_the_page(browser: Browser, address: str) -> Callable[[str], float]:
 def start(index: Path, data: Path) -> tuple[float, float]:
     """Return after how many seconds a new server opens the page, and answers a question asked then."""
     began = time.perf_counter()
-    server = Server(index, data)
-    try:
-        server.wait("/")
+    with served(index, data, "/") as server:
         opened = time.perf_counter() - began
         assert Client(server.port).ask("贫困村有多少个?").status == http.HTTPStatus.OK
         return opened, time.perf_counter() - began
-    finally:
-        server.process.terminate()
-        server.process.wait(30)
 
 
 def main() -> None:

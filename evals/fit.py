@@ -361,14 +361,15 @@ def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str
     told = [(one, right) for one, right in zip(judged, correct, strict=True) if one.labelled.answerable]
     report |= by_part("short answer", [right for _, right in told], [one for one, _ in told])
     x, f, w = np.asarray(rows), np.asarray(fold_ids), mixed_like_users(judged)
+    fit_judgement = partial(fit_logistic, l2=0.0003)
     probabilities = {}
     for name, target in (("grounded", np.asarray(grounded)), ("correct", np.asarray(correct))):
         probabilities[name] = np.zeros(len(target))
         for fold in range(FOLDS):
-            fitted = fit_logistic(x[f != fold], target[f != fold], w[f != fold], l2=0.0003)
+            fitted = fit_judgement(x[f != fold], target[f != fold], w[f != fold])
             probabilities[name][f == fold] = 1 / (1 + np.exp(-x[f == fold] @ fitted))
         weights[name][kind] = dict(
-            zip(answerability.FEATURES, fit_logistic(x, target, w, l2=0.0003).round(4).tolist(), strict=True)
+            zip(answerability.FEATURES, fit_judgement(x, target, w).round(4).tolist(), strict=True)
         )
     for part in SHARES:
         picked = np.asarray([one.part == part for one in judged])

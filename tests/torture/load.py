@@ -68,7 +68,7 @@ class Server:
         command = [sys.executable, "-m", "dawu_qa", "serve", "--port", str(self.port)]
         self.process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
 
-    def wait(self, path="/readyz", seconds=120):
+    def wait(self, path, seconds=120):
         """Wait until a path is there."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and self.process.poll() is None:
@@ -98,10 +98,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def served(index, data):
+def served(index, data, path="/readyz"):
+    """Serve an index, as soon as a path is there."""
     server = Server(index, data)
     try:
-        server.wait()
+        server.wait(path)
         yield server
     finally:
         server.process.terminate()

@@ -126,8 +126,8 @@ window.dawuPage = (() => {
       document.dispatchEvent(new CustomEvent("dawu:cite", { detail: { cite: null } }));
       return;
     }
-    /* A browser takes milliseconds for it, so the answer is painted first. */
-    if (value.asked) setTimeout(() => address(value.question), 20);
+    /* A browser takes milliseconds for it, so the answer is painted first; the chat may be cleared meanwhile. */
+    if (value.asked) setTimeout(() => { if (state.shown === value) address(value.question); }, 20);
     if (state.content && value.fingerprint !== state.content.fingerprint) load();
     else if (state.content) apply(value);
   }
