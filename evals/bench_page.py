@@ -32,6 +32,9 @@ _BOX = "#dq-box textarea"
 _OPENED, _QUESTIONS, _STARTED = 7, 40, 5
 #: Seconds after which nothing moves any more: the interview has come to the cited place, its light has faded in.
 _REST = 1.0
+#: Looked at in every frame by the page's own clock, which starts with the navigation: `wait_for_selector` looks after
+#: growing pauses of up to half a second.
+_USABLE = "box => document.querySelector(box) && performance.now()"
 _ASKED = """([question, count]) => new Promise(done => {
   const began = performance.now();
   const watcher = new MutationObserver(() => {
@@ -59,10 +62,9 @@ def usable(browser: Browser, address: str) -> tuple[float, float, int]:
         session.on(
             "Network.loadingFinished", lambda event, sizes=sizes: sizes.append(event["encodedDataLength"])
         )
-        began = time.perf_counter()
         page.goto(address, wait_until="commit")
-        page.wait_for_selector(f"{_BOX}:enabled")
-        seconds.append(time.perf_counter() - began)
+        since = page.wait_for_function(_USABLE, arg=f"{_BOX}:enabled", polling="raf").json_value()
+        seconds.append(since / 1000)
         page.wait_for_load_state("networkidle")
         taken = taken or int(sum(sizes))
         page.close()
