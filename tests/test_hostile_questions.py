@@ -1,5 +1,6 @@
 """Questions and texts that mean harm: whatever comes back is an answer that stands in the source, and comes soon."""
 
+import json
 import math
 import re
 import shutil
@@ -36,6 +37,7 @@ from dawu_qa.reader.outline import section_asked, sections
 from dawu_qa.reader.places import places
 from dawu_qa.retrieval.mending import Mender
 from dawu_qa.small_talk import is_small_talk
+from dawu_qa.terminal import stages
 from hash_encoder import HashEncoder
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -115,6 +117,7 @@ def check(explained, pipeline):
         assert sources[span.source][span.start : span.end] == span.text != ""
     assert all(math.isfinite(scored.score) for scored in answer.passages)
     assert (len(passages) == len(set(passages)) > 0) or answer.band == "small_talk"
+    assert json.dumps(stages(explained))
 
 
 def asked(pipeline, question, history=()):

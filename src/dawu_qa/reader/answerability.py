@@ -118,7 +118,7 @@ class Answerability:
         """Compare the nearest questions that the corpus answers with the nearest that it does not."""
         units, terms = retrieved.units, retrieved.question_terms
         near = np.sort(retrieved.facts.facts)[::-1]
-        foreign = float(retrieved.facts.unanswerable.max()) if self._has_unanswerable else near[0] - 0.3
+        foreign = float(retrieved.facts.unanswerable.max()) if self._has_unanswerable else float(near[0]) - 0.3
         cosine, term = float(units["questions"].max()), float(terms[: self._count].max())
         other = float(units["unanswerable"].max()) if self._has_unanswerable else cosine - 0.05
         other_term = float(terms[self._count :].max()) if self._has_unanswerable else 0.0
