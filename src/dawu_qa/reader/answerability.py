@@ -21,7 +21,8 @@ from dawu_qa.retrieval.fusion import Retrieved
 from dawu_qa.retrieval.retrievers import TokenMatch
 
 FEATURES = (
-    "bias", "fact_cosine", "fact_gap", "fact_margin", "top_fact", "question_gap", "question_cosine", "term_gap", "term_score", "no_questions",
+    "bias", "fact_cosine", "fact_gap", "fact_margin", "top_fact",
+    "asked_fact", "asked_fact_cosine", "asked_fact_question", "asked_fact_sentence", "asked_fact_candidate", "question_gap", "question_cosine", "term_gap", "term_score", "no_questions",
     "sentence_cosine", "background_cosine", "background_gap", "clause_late", "clause_answering", "passage_late", "weakest_token", "weak_tokens",
     "coverage_text", "coverage_expanded", "unsupported_passage", "unsupported_corpus",
     "foreign_year", "foreign_name", "foreign_number", "unread_latin", "kind_missing", "kind_untold", "kind_log",
@@ -31,7 +32,7 @@ FEATURES = (
 )  # fmt: skip
 
 _ECHO, _ASKED_VALUE = ranking.FEATURES.index("echo"), ranking.FEATURES.index("asked_value")
-_FACT_GAP = ranking.FEATURES.index("fact_mean_gap")
+_FACT_GAP, _NO_FACT = ranking.FEATURES.index("fact_mean_gap"), ranking.FEATURES.index("no_fact")
 _POINTED = (
     "begin_logit",
     "end_logit",
@@ -112,13 +113,16 @@ class Answerability:
         signals |= self._support(retrieved, ranked)
         signals |= self._wording(retrieved, ranked)
         signals |= _certainty(retrieved, ranked)
+        signals |= _asked_for(signals, ranked)
         return signals
 
     def _near_questions(self, retrieved: Retrieved) -> dict[str, float]:
         """Compare the nearest questions that the corpus answers with the nearest that it does not."""
         units, terms = retrieved.units, retrieved.question_terms
         near = np.sort(retrieved.facts.facts)[::-1]
-        foreign = float(retrieved.facts.unanswerable.max()) if self._has_unanswerable else float(near[0]) - 0.3
+        foreign = (
+            float(retrieved.facts.unanswerable.max()) if self._has_unanswerable else float(near[0]) - 0.3
+        )
         cosine, term = float(units["questions"].max()), float(terms[: self._count].max())
         other = float(units["unanswerable"].max()) if self._has_unanswerable else cosine - 0.05
         other_term = float(terms[self._count :].max()) if self._has_unanswerable else 0.0
@@ -236,6 +240,22 @@ def _certainty(retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
         "agreement": float(
             np.mean([int(np.argmax(scores)) == leader for scores in retrieved.features.values()])
         ),
+    }
+
+
+def _asked_for(signals: Mapping[str, float], ranked: Ranked) -> dict[str, float]:
+    """Say of a best candidate that there are questions for, by editors or for metadata, how near they come.
+
+    What the joint reader says counts for less then: lines of metadata are no sentences.
+    """
+    if ranked.features[0, _NO_FACT]:
+        return {}
+    return {
+        "asked_fact": 1.0,
+        "asked_fact_cosine": signals["fact_cosine"] + signals["top_fact"],
+        "asked_fact_question": signals["question_cosine"],
+        "asked_fact_sentence": signals["joint_sentence_told"],
+        "asked_fact_candidate": signals["joint_candidate_told"],
     }
 
 
