@@ -46,7 +46,7 @@ def test_explain_shows_every_stage(run):
     reading = stages["readings"][0]
     assert reading["passages"][0]["retrievers"]
     assert reading["candidates"][0]["text"] == "11665万元"
-    assert stages["thresholds"]["answer"] == 0.5
+    assert stages["thresholds"]["answer"] == pytest.approx(4 / 9)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ class Settings:
     """Where things are, and what a wrong answer costs.
 
     The costs set how sure it must be that a sentence tells the answer before it is given: a wrong answer costs five
-    times an unhelpful decline, a right one is worth three.
+    times an unhelpful decline, a right one is worth four.
     """
 
     index_dir: Path
@@ -29,7 +29,7 @@ class Settings:
     data_dir: Path
     wrong_costs: float = 5.0
     unhelpful_costs: float = 1.0
-    right_worth: float = 3.0
+    right_worth: float = 4.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
