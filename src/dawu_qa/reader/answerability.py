@@ -244,9 +244,9 @@ def _certainty(retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
 
 
 def _asked_for(signals: Mapping[str, float], ranked: Ranked) -> dict[str, float]:
-    """Say of a best candidate that there are questions for, by editors or for metadata, how near they come.
+    """Say how near the question comes to those of a fact, an editor's or of metadata, that the best candidate answers.
 
-    What the joint reader says counts for less then: lines of metadata are no sentences.
+    What the joint reader says is given again, to be weighed otherwise there: lines of metadata are no sentences.
     """
     if ranked.features[0, _NO_FACT]:
         return {}
