@@ -18,6 +18,10 @@ def accepted():
     return json.loads(gate.ACCEPTED.read_text(encoding="utf-8"))
 
 
+def test_the_accepted_figures_are_of_the_questions_that_are_there(accepted):
+    assert accepted["questions"] == gate.checksum()
+
+
 @pytest.mark.model
 def test_no_figure_fell_with_the_editors_questions(pipeline, accepted):
     assert gate.fallen(gate.figures(pipeline), accepted["with_questions"]) == []
