@@ -146,6 +146,11 @@ def fit_logistic(features: np.ndarray, target: np.ndarray, sample: np.ndarray, *
     return np.asarray(weights.detach().numpy())
 
 
+def fit_scaling(logits: np.ndarray, target: np.ndarray, sample: np.ndarray) -> np.ndarray:
+    """Return shift and slope that turn logits given out of fold into calibrated ones (Platt 1999): they are too sure."""
+    return fit_logistic(np.stack([np.ones(len(logits)), logits], axis=1), target, sample, l2=0.0)
+
+
 def fusion_groups(asked: list[Asked], names: tuple[str, ...]) -> list[Group]:
     groups = []
     for one in asked:
@@ -157,8 +162,10 @@ def fusion_groups(asked: list[Asked], names: tuple[str, ...]) -> list[Group]:
     return groups
 
 
-def refuse(asked: list[Asked], weights: dict[str, float]) -> None:
+def rescore(asked: list[Asked], weights_of: list[dict[str, float]]) -> None:
+    """Let each question have the passages' scores of the weights that were fitted on the other folds."""
     for one in asked:
+        weights = weights_of[one.fold]
         score = sum(weights[name] * one.retrieved.features[name] for name in weights)
         object.__setattr__(one.retrieved, "score", np.asarray(score, np.float32))
 
@@ -323,7 +330,7 @@ def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str
     hits = [top_is_good(group, weights_of[one.fold]) for group, one in zip(groups, yes, strict=True)]
     report: dict[str, Any] = by_part("passage@1", hits, yes)
     weights["fusion"][kind] = fit_fusion(groups)
-    refuse(asked, weights["fusion"][kind])
+    rescore(asked, weights_of)
 
     read = [(one, group) for one in yes if (group := ranking_group(one))]
     rank_groups = [group for _, group in read]
@@ -364,13 +371,18 @@ def fit_kind(kind: str, asked: list[Asked], weights: dict[str, Any]) -> dict[str
     fit_judgement = partial(fit_logistic, l2=0.0003)
     probabilities = {}
     for name, target in (("grounded", np.asarray(grounded)), ("correct", np.asarray(correct))):
-        probabilities[name] = np.zeros(len(target))
+        logits = np.zeros(len(target))
         for fold in range(FOLDS):
             fitted = fit_judgement(x[f != fold], target[f != fold], w[f != fold])
-            probabilities[name][f == fold] = 1 / (1 + np.exp(-x[f == fold] @ fitted))
-        weights[name][kind] = dict(
-            zip(answerability.FEATURES, fit_judgement(x, target, w).round(4).tolist(), strict=True)
-        )
+            logits[f == fold] = x[f == fold] @ fitted
+        probabilities[name] = np.zeros(len(target))
+        for fold in range(FOLDS):
+            shift, slope = fit_scaling(logits[f != fold], target[f != fold], w[f != fold])
+            probabilities[name][f == fold] = 1 / (1 + np.exp(-shift - slope * logits[f == fold]))
+        shift, slope = fit_scaling(logits, target, w)
+        scaled = slope * fit_judgement(x, target, w)
+        scaled[answerability.FEATURES.index("bias")] += shift
+        weights[name][kind] = dict(zip(answerability.FEATURES, scaled.round(4).tolist(), strict=True))
     for part in SHARES:
         picked = np.asarray([one.part == part for one in judged])
         if picked.any():
@@ -410,7 +422,8 @@ def bands(
         ),
         "right where answerable": share_of(correct[yes]),
     }
-    for threshold in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 5 / 6, 0.9):
+    in_use = asked[0].pipeline.thresholds.answer
+    for threshold in (0.3, 0.4, in_use, 0.5, 0.6, 0.7, 0.8, 0.9):
         given = probabilities["grounded"] >= threshold
         good = np.where(yes, given & (correct > 0), ~given)
         found[f"at {threshold:.2f}"] = {

@@ -6,7 +6,8 @@ The lower layers stay as the encoder has them, so what they make of questions an
 ones read a question with some sentences of its corpus, those nearest to it, and must say in which the answer
 stands, where it begins and ends and which candidate it is, or that it is not there: cross-entropy over all tokens
 (sentences, candidates) read and over what stands for "none". From some the sentence that tells it is kept; the
-interviews have questions without an answer. One article in ten and the interviews that weights are fitted on are left
+interviews have questions without an answer. To those that people wrote come some, others in each pass, for the values that the
+interviews state, made of their own words (`value_questions.py`). One article in ten and the interviews that weights are fitted on are left
 out and measured after each pass, each question with the sentences nearest to it: how often the one that tells it is
 found, how often a right candidate is, and how well a text is told from the same one without that sentence (area under
 the ROC curve).
@@ -27,6 +28,7 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 from training import FILES, ROOT, area, arguments, is_held_out, read_translations, warmed_cosine
+from value_questions import value_questions
 
 from dawu_qa.corpus.folder import read_corpus
 from dawu_qa.encoder import SentenceTransformerEncoder
@@ -43,6 +45,8 @@ PASSES, RATE, BATCH, WARM_UP = 5, 1.5e-4, 16, 100
 #: How often the sentence that tells the answer is kept from the reader, and another one passed over.
 KEPT_BACK, PASSED_OVER = 0.12, 0.3
 POOL = 40
+#: So many of the questions made of the interviews' own words are asked in a pass, as a share of those that people wrote.
+VALUE_SHARE = 0.22
 
 
 @dataclass(frozen=True)
@@ -357,8 +361,27 @@ def interview_questions(folder: Path, encoder: SentenceTransformerEncoder) -> li
     return found
 
 
-def batches(questions: list[Question]) -> Iterator[list[Sample]]:
-    """Yield batches of samples of like length, in random order."""
+def questions_for_values(folder: Path, encoder: SentenceTransformerEncoder) -> list[Question]:
+    """Return questions for the values of interviews, each interview by itself, made of its own words."""
+    found: list[Question] = []
+    for entry in read_corpus(folder):
+        catalogue = Catalogue.of([entry])
+        asker = Asker(catalogue, encoder)
+        sentences = [unit.span for unit in catalogue.sentences]
+        for at, question, value in value_questions([sentence.text for sentence in sentences]):
+            sentence, words = sentences[at], sentences[at].text[value.start : value.end]
+            labelled = Labelled(
+                "", "", "values", answerable=True, answers=(words,), evidence=(sentence.text,)
+            )
+            start = sentence.start + value.start
+            answer = Span(words, sentence.source, start, start + len(words))
+            found += asker.ask([question], labelled, sentence, answer)
+    return found
+
+
+def batches(written: list[Question], made: list[Question]) -> Iterator[list[Sample]]:
+    """Yield batches of samples of like length, in random order: of the questions that people wrote, and some made ones."""
+    questions = [*written, *random.sample(made, min(len(made), int(VALUE_SHARE * len(written))))]
     random.shuffle(questions)
     samples = [
         sample(one, tell=bool(one.tells) and random.random() > KEPT_BACK, vary=True) for one in questions
@@ -383,7 +406,11 @@ def main() -> None:
     encoder = SentenceTransformerEncoder()
     train, held_out = squad_questions(args.train, translations, encoder)
     told, unseen = (interview_questions(args.interviews / part, encoder) for part in ("training", "fitting"))
-    print(f"{len(train)} + {len(told)} questions, {len(held_out)} + {len(unseen)} held out", flush=True)
+    made = questions_for_values(args.interviews / "training", encoder)
+    print(
+        f"{len(train)} + {len(told)} + {len(made)} questions, {len(held_out)} + {len(unseen)} held out",
+        flush=True,
+    )
     transformer = encoder.model[0].model
     layers = JointLayers(transformer.encoder.layer[LOWER:], encoder.dim).float()
     train += told
@@ -403,11 +430,11 @@ def main() -> None:
         ],
         weight_decay=0.01,
     )
-    steps = args.passes * math.ceil(len(train) / BATCH)
+    steps = args.passes * math.ceil((1 + VALUE_SHARE) * len(train) / BATCH)
     schedule = warmed_cosine(optimizer, steps, WARM_UP)
     layers.train()
     for number in range(args.passes):
-        for step, batch in enumerate(batches(train)):
+        for step, batch in enumerate(batches(train, made)):
             optimizer.zero_grad()
             loss = loss_of(layers, batch)
             loss.backward()

@@ -197,7 +197,7 @@ def test_several_spans_are_numbered_and_each_opens_its_place(opened, address):
 def test_what_the_source_does_not_say_is_declined_with_what_it_covers(opened, address):
     page = opened(address).page
     ask(page, "后天会不会下雪?")
-    assert "原文没有提到" in page.inner_text(ANSWER)
+    assert "原文没有回答" in page.inner_text(ANSWER)
     assert page.locator(".dq-covered a").count() == 8
     page.click(".dq-covered a >> nth=2")
     page.wait_for_function("document.activeElement.id == 'dq-lit'")
@@ -206,7 +206,7 @@ def test_what_the_source_does_not_say_is_declined_with_what_it_covers(opened, ad
 def test_a_middling_confidence_asks_back_and_a_greeting_is_returned(opened, scripted):
     page = opened(scripted).page
     ask(page, "饮水大概怎样")
-    assert "你是不是想问" in page.inner_text(ANSWER)
+    assert "您是不是想问" in page.inner_text(ANSWER)
     assert page.locator(".dq-did-you-mean .dq-ask").count() == 3
     assert page.locator(f"{ANSWER} strong").count() == 0
     ask(page, "你好呀")
@@ -581,7 +581,7 @@ def test_the_figures_are_sorted_filtered_saved_and_open_their_place(opened, scri
     page.wait_for_function("document.querySelector('#dq-interview mark').textContent == '50.98亿元'")
     with page.expect_download() as saved:
         page.click("#dq-csv")
-    assert Path(saved.value.path()).read_text("utf-8-sig").startswith("数量,数值,单位")
+    assert Path(saved.value.path()).read_text("utf-8-sig").startswith("原文写法,数值,单位")
 
 
 def test_the_language_can_be_switched_and_is_remembered(opened, address):
@@ -819,7 +819,7 @@ def test_the_real_pipeline_answers_in_the_page(opened, address):
     page.click("#dq-new")
     page.wait_for_selector(".dq-welcome")
     ask(page, "后天会不会下雪?")
-    assert "原文没有提到" in page.inner_text(ANSWER)
+    assert "原文没有回答" in page.inner_text(ANSWER)
 
 
 def test_what_the_real_pipeline_offers_is_asked_with_its_own_answers(opened, address, pipeline, data_dir):
@@ -849,7 +849,7 @@ def test_what_the_real_pipeline_offers_is_asked_with_its_own_answers(opened, add
 
 def test_twenty_people_ask_at_once_and_each_has_the_answer_to_their_question(opened, address):
     pages = [opened(address).page for _ in range(20)]
-    asked = [("饮水安全花了多少钱?", WATER), ("后天会不会下雪?", "原文没有提到")] * 10
+    asked = [("饮水安全花了多少钱?", WATER), ("后天会不会下雪?", "原文没有回答")] * 10
     for page, (question, _) in zip(pages, asked, strict=True):
         page.fill(BOX, question)
     for page in pages:

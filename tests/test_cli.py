@@ -5,8 +5,10 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from conftest import ROOT
 from dawu_qa import encoder
 from dawu_qa.cli import cli
+from dawu_qa.config import Settings
 from dawu_qa.default_model import NAME
 from hash_encoder import HashEncoder
 
@@ -125,6 +127,20 @@ def test_an_index_is_not_up_to_date_when_its_encoder_has_changed(run_index):
     run_index.versions["other"] = 2
     assert run_index("--encoder", "other") == "built"
     assert run_index("--encoder", "other") == "up to date"
+
+
+def test_the_own_index_built_from_another_corpus_is_warned_of(small_corpus, tmp_path, monkeypatch):
+    monkeypatch.delenv("DAWU_QA_INDEX", raising=False)
+    own = Settings(tmp_path / "own", ROOT / "corpus", own_index=True, data_dir=tmp_path)
+    monkeypatch.setattr(Settings, "from_environment", classmethod(lambda _cls: own))
+    monkeypatch.setattr(encoder, "SentenceTransformerEncoder", lambda _name, lazy: HashEncoder())
+    result = CliRunner().invoke(cli, ["index", "--corpus", str(small_corpus)])
+    assert "name another folder with --index" in result.stderr
+    named = CliRunner().invoke(
+        cli, ["index", "--corpus", str(small_corpus), "--index", str(tmp_path / "index")]
+    )
+    assert "name another folder" not in named.stderr
+    assert (result.exit_code, named.exit_code) == (0, 0)
 
 
 def test_an_empty_corpus_folder_is_refused(run, tmp_path):

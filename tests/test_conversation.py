@@ -1,6 +1,6 @@
 import pytest
 
-from dawu_qa.conversation import depends_on_history, parts, restate, without_contrast
+from dawu_qa.conversation import depends_on_history, parts, remembered, restate, without_contrast
 
 
 @pytest.mark.parametrize(
@@ -12,13 +12,26 @@ from dawu_qa.conversation import depends_on_history, parts, restate, without_con
         ("一共帮了多少户、多少人?", ["一共帮了多少户", "一共帮了多少人"]),
         (
             "How many trees were planted and when did it start?",
-            ["how many trees were planted", "when did it start"],
+            ["How many trees were planted", "when did it start"],
         ),
         ("那几种办法都有哪些?", ["那几种办法都有哪些?"]),
     ],
 )
 def test_a_question_is_split_only_where_it_asks_for_several_things(question, expected):
     assert parts(question) == expected
+
+
+def test_the_parts_of_a_question_keep_the_capitals_of_names():
+    assert parts("How many people live in Qinghe and when was its bridge built?") == [
+        "How many people live in Qinghe",
+        "when was its bridge built",
+    ]
+
+
+def test_only_the_latest_questions_are_remembered_and_no_greetings():
+    assert remembered(["修路花了多少钱?", "谢谢", "", " \n"]) == ["修路花了多少钱?"]
+    many = [f"第{at}座桥花了多少钱?" for at in range(600)]
+    assert remembered(many) == many[-8:]
 
 
 def test_what_is_not_asked_for_is_left_out():

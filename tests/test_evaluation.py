@@ -66,6 +66,20 @@ def test_a_squad_file_gives_a_source_a_paragraph_and_its_questions(squad, tmp_pa
     )
 
 
+def test_of_several_mentions_of_an_answer_the_one_that_is_marked_tells_it(tmp_path):
+    text = "张三是馆长。图书馆由张三出资修建。"
+    qa = {
+        "id": "a",
+        "question": "谁出的钱?",
+        "answers": [{"text": "张三", "answer_start": text.rindex("张三")}],
+    }
+    path = tmp_path / "library.json"
+    path.write_text(
+        json.dumps({"data": [{"paragraphs": [{"context": text, "qas": [qa]}]}]}), encoding="utf-8"
+    )
+    assert read_squad(path)[0].questions[0].evidence == ("图书馆由张三出资修建。",)
+
+
 def test_a_translation_is_asked_instead_by_id(squad, tmp_path):
     other = tmp_path / "english.json"
     other.write_text(

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from dawu_qa import (
 from dawu_qa.config import Settings
 from dawu_qa.index import storage
 from dawu_qa.index.lexical import pack_bm25, unpack_bm25
+from dawu_qa.index.mend import build_command
 from dawu_qa.retrieval.query import Query
 from dawu_qa.retrieval.retrievers import Dense, lexical_scores
 
@@ -102,8 +104,21 @@ def test_a_damaged_manifest_is_refused(small_index, content):
 
 
 def test_a_missing_index_names_the_mend(tmp_path):
-    with pytest.raises(IndexNotFoundError, match="run `dawu-qa index`"):
+    with pytest.raises(IndexNotFoundError, match="run `dawu-qa index --index"):
         storage.load(tmp_path)
+
+
+def test_the_mend_of_an_index_with_a_known_corpus_can_be_run_as_it_stands(small_index, small_corpus):
+    (small_corpus / "river.md").write_text("# 清河\n\n今年又种树100棵。\n", encoding="utf-8")
+    with pytest.raises(IndexMismatchError) as caught:
+        storage.load(small_index)
+    command = shlex.split(str(caught.value).split("`")[1])
+    assert command == ["dawu-qa", "index", "--index", str(small_index), "--corpus", str(small_corpus)]
+
+
+def test_the_own_index_is_mended_without_options(monkeypatch):
+    monkeypatch.delenv("DAWU_QA_INDEX", raising=False)
+    assert build_command(Settings.from_environment().index_dir) == "`dawu-qa index`"
 
 
 def test_a_changed_corpus_makes_the_index_stale(small_index, small_corpus):
@@ -162,7 +177,6 @@ class SlowlyBuilt:
     def __init__(self, monkeypatch, corpus, index_dir, encoder):
         self.begun, self.let, self.built, self.fails = threading.Event(), threading.Event(), [], False
         settings = Settings(index_dir, corpus, own_index=True, data_dir=index_dir)
-        load = QAPipeline.load
 
         class Slow(type(encoder)):
             def encode_passage(slow, texts):
@@ -177,7 +191,7 @@ class SlowlyBuilt:
 
         monkeypatch.setattr(Settings, "from_environment", lambda: settings)
         monkeypatch.setattr(pipeline, "build_index", build)
-        monkeypatch.setattr(QAPipeline, "load", lambda folder, **_: load(folder, encoder=encoder))
+        monkeypatch.setattr("dawu_qa.encoder.SentenceTransformerEncoder", lambda _name, lazy: encoder)
 
 
 @pytest.fixture

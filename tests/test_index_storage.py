@@ -165,7 +165,7 @@ def test_a_flipped_bit_anywhere_in_any_file_is_refused(index_dir):
         for at in {*range(0, len(whole), max(len(whole) // 12, 1)), len(whole) - 1}:
             path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
             with pytest.raises(
-                (IndexDamagedError, IndexMismatchError), match="run `dawu-qa index`"
+                (IndexDamagedError, IndexMismatchError), match="run `dawu-qa index --index"
             ) as caught:
                 storage.load(index_dir)
             assert one_line(caught)
@@ -180,11 +180,11 @@ def test_files_cut_emptied_swapped_or_replaced_by_folders_are_refused(index_dir)
         whole = path.read_bytes()
         for content in (b"", whole[: len(whole) // 2], whole + b"\0", other.read_bytes()):
             path.write_bytes(content)
-            with pytest.raises(IndexDamagedError, match="run `dawu-qa index`"):
+            with pytest.raises(IndexDamagedError, match="run `dawu-qa index --index"):
                 storage.load(index_dir)
         path.unlink()
         path.mkdir()
-        with pytest.raises(IndexDamagedError, match="run `dawu-qa index`"):
+        with pytest.raises(IndexDamagedError, match="run `dawu-qa index --index"):
             storage.load(index_dir)
         path.rmdir()
         path.write_bytes(whole)
@@ -194,7 +194,7 @@ def test_files_cut_emptied_swapped_or_replaced_by_folders_are_refused(index_dir)
 @pytest.mark.parametrize("content", [b"", b"generation-gone", b"../..", b"\xff\xfe", b"a\0b", b"."])
 def test_a_damaged_pointer_is_refused_and_mended_by_a_build(index_dir, small_corpus, hash_encoder, content):
     (index_dir / "CURRENT").write_bytes(content)
-    with pytest.raises(IndexDamagedError, match="run `dawu-qa index`") as caught:
+    with pytest.raises(IndexDamagedError, match="run `dawu-qa index --index") as caught:
         storage.load(index_dir)
     assert one_line(caught)
     build_index(small_corpus, index_dir, encoder=hash_encoder)
@@ -203,7 +203,7 @@ def test_a_damaged_pointer_is_refused_and_mended_by_a_build(index_dir, small_cor
 
 def test_a_missing_pointer_is_a_missing_index(index_dir):
     (index_dir / "CURRENT").unlink()
-    with pytest.raises(IndexNotFoundError, match="run `dawu-qa index`"):
+    with pytest.raises(IndexNotFoundError, match="run `dawu-qa index --index"):
         storage.load(index_dir)
 
 
@@ -220,7 +220,7 @@ def test_a_missing_pointer_is_a_missing_index(index_dir):
 )
 def test_a_manifest_that_does_not_fit_the_files_is_refused(index_dir, changes):
     forge(index_dir, **changes)
-    with pytest.raises(IndexDamagedError, match="run `dawu-qa index`"):
+    with pytest.raises(IndexDamagedError, match="run `dawu-qa index --index"):
         storage.load(index_dir)
 
 
@@ -229,7 +229,7 @@ def test_a_manifest_that_does_not_fit_the_files_is_refused(index_dir, changes):
 )
 def test_an_index_of_another_version_is_refused(index_dir, changes):
     forge(index_dir, **changes)
-    with pytest.raises(IndexMismatchError, match="run `dawu-qa index`"):
+    with pytest.raises(IndexMismatchError, match="run `dawu-qa index --index"):
         storage.load(index_dir)
 
 

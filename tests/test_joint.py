@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dawu_qa.joint import HINTS, SENTENCES, JointLayers, hints
-from dawu_qa.reader.joint_reading import LEAST, UNREAD, JointReader
+from dawu_qa.reader.joint_reading import LEAST, READINGS, UNREAD, JointReader
 
 DIM = 4
 #: Three sentences of 2, 3 and 200 tokens.
@@ -83,9 +83,26 @@ def test_sentences_are_read_in_the_order_of_the_text_each_with_its_mark():
 def test_a_sentence_that_there_is_no_room_for_is_passed_over_unless_it_is_the_likeliest():
     own = reader(Encoder())
     assert own.read(QUESTION, NEAR, np.asarray([0, 2, 1])).sentence[2] == UNREAD
+    own = reader(Encoder(), candidates=np.asarray([*CANDIDATES, [6, 8]]))
     alone = own.read(QUESTION, NEAR, np.asarray([2, 0, 1])).sentence
     assert alone[2] > UNREAD
     assert (alone[:2] == UNREAD).all()
+
+
+def test_where_none_is_likelier_than_any_candidate_the_next_sentences_are_read_too():
+    question = QUESTION.copy()
+    question[0, 2] = 100
+    reading = reader(Encoder()).read(question, NEAR, np.asarray([0, 2, 1]))
+    assert (reading.sentence > UNREAD).all()
+    assert reading.candidate.tolist() == [LEAST] * 3 + [UNREAD]
+    borders = np.stack([np.arange(40), np.arange(1, 41)], axis=1)
+    reading = reader(Encoder(), states(40), borders).read(question, NEAR, np.arange(40))
+    assert (reading.sentence > UNREAD).sum() == READINGS * SENTENCES
+
+
+def test_what_is_likelier_than_none_ends_the_reading():
+    reading = reader(Encoder()).read(QUESTION, NEAR, np.asarray([0, 2, 1]))
+    assert reading.sentence[2] == UNREAD
 
 
 def test_no_more_sentences_are_read_than_there_are_marks():

@@ -58,6 +58,18 @@ def test_items_are_the_headings_below_or_what_items_open_with_or_what_is_enumera
     }
 
 
+def test_sections_of_the_same_name_are_not_mixed():
+    text = "# 南镇做得怎样?\n\n## 主要做法\n\n一是修路。二是种树。\n\n# 北镇做得怎样?\n\n## 主要做法\n\n一是养鱼。二是办学。\n"
+    both = Catalogue.of([Entry(parse("towns.md", text), Sidecar())])
+    pairs = zip(both.headings, sections(both), strict=True)
+    items = [
+        [item.text for item in section.items]
+        for heading, section in pairs
+        if heading.text == "主要做法" and section
+    ]
+    assert items == [["修路", "种树"], ["养鱼", "办学"]]
+
+
 def test_items_and_headings_are_verbatim(catalogue):
     for section in sections(catalogue):
         for span in (section.heading, *section.items) if section else ():

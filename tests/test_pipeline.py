@@ -59,6 +59,16 @@ def test_a_follow_up_is_understood_from_history(pipeline):
     assert pipeline.ask("那教育呢?", history=["饮水安全花了多少钱?"]).text == "2.68亿元"
 
 
+def test_thanks_and_blanks_are_no_topic_of_a_conversation(pipeline):
+    history = ["", "饮水安全花了多少钱?", "谢谢", " "]
+    assert pipeline.ask("那教育呢?", history=history).text == "2.68亿元"
+    assert pipeline.ask("那教育呢?", history=[""] * 600).question == "那教育呢?"
+
+
+def test_a_question_without_a_word_that_the_model_knows_is_declined(pipeline):
+    assert not pipeline.ask("\u200b").answered
+
+
 def test_a_new_topic_is_not_dragged_back(pipeline):
     assert "64万" in pipeline.ask("全县总人口是多少?", history=["饮水安全花了多少钱?"]).text
 
@@ -124,8 +134,9 @@ def test_confidence_and_bands_agree_with_the_thresholds(pipeline):
 
 
 def test_suggestions_are_questions_that_are_answered(pipeline):
-    for suggestion in pipeline.ask("总人口多少?").suggestions:
-        assert pipeline.ask(suggestion).passages
+    suggestions = pipeline.ask("总人口多少?").suggestions
+    assert suggestions
+    assert all(pipeline.ask(suggestion).answered for suggestion in suggestions)
 
 
 def test_an_answer_without_spans_cannot_be_built():

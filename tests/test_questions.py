@@ -40,7 +40,22 @@ def test_units_and_counts_are_read_from_the_question():
     assert asked_unit("搬了家") == ()
     assert asked_count("出台了哪两个文件") == 2
     assert asked_count("which three bridges") == 3
+    assert asked_count("what are the three bridges") == 3
     assert asked_count("哪个文件") == 1
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "59个村子是什么时候通车的",
+        "考核在42个乡镇里是什么名次",
+        "12座桥修的哪年",
+        "三大工程什么时候完工",
+        "when were the two towns merged",
+    ],
+)
+def test_a_number_in_a_question_is_no_count_of_answers(question):
+    assert asked_count(question) == 1
 
 
 def test_cues_tell_causes_from_procedures():

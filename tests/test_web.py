@@ -290,13 +290,15 @@ def test_several_sources_get_a_picker_and_their_titles_in_the_place(pipeline):
 
 def test_markup_in_a_source_is_shown_as_written():
     document = parse("x.txt", "<script>alert(1)</script>怎么样?\n\n${x} {{y}} <img src=x onerror=y>是的。\n")
-    shown = json.dumps(content(Library(FakePipelineOf(document)), "zh", feedback=True), ensure_ascii=False)
+    shown = json.dumps(
+        content(Library(FakePipelineOf(document)), "zh", feedback=True, logged=False), ensure_ascii=False
+    )
     assert "<script" not in shown
     assert "<img" not in shown
 
 
 def test_no_document_at_all_gives_an_empty_page():
-    assert content(Library(FakePipelineOf()), "zh", feedback=False)["header"] == ""
+    assert content(Library(FakePipelineOf()), "zh", feedback=False, logged=False)["header"] == ""
 
 
 # Figures
@@ -316,7 +318,7 @@ def test_a_corpus_without_figures_says_so():
 
 def test_csv_holds_every_figure_and_no_formula(library):
     words = figures_csv(library, "zh")
-    assert words.startswith("\ufeff数量,数值,单位,内容,时间,章节\r\n")
+    assert words.startswith("\ufeff原文写法,数值,单位,所指,时间,章节\r\n")
     assert "'=整合资金" in words
     assert words.count("\r\n") == 6
 
@@ -659,6 +661,11 @@ def test_feedback_can_be_switched_off(pipeline, tmp_path):
         pipeline, WebSettings(data_dir=tmp_path, feedback=False), "GET", "/page/content?lang=en"
     ).json()["about"]
     assert text("page.feedback_off", "en") in about
+    assert text("page.logged", "en") not in about
+    logged = in_process(
+        pipeline, WebSettings(data_dir=tmp_path, log_questions=True), "GET", "/page/content?lang=zh"
+    ).json()["about"]
+    assert text("page.logged", "zh") in logged
 
 
 # Settings and serving
@@ -775,7 +782,7 @@ def test_what_is_sent_does_not_wait_for_more():
 
 def test_an_answer_is_taken_as_it_is(library):
     answer = Answer("问", "decline", "", (), None, (), 0.0)
-    assert "原文没有提到" in Conversation(library, "zh").reply(Turn.of(answer))
+    assert "原文没有回答" in Conversation(library, "zh").reply(Turn.of(answer))
 
 
 # What those who run the page see

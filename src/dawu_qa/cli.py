@@ -14,7 +14,7 @@ import click
 
 from dawu_qa.__about__ import __version__
 from dawu_qa.errors import DawuQAError
-from dawu_qa.terminal import print_answer, print_json, print_manifest, print_report, stages
+from dawu_qa.terminal import print_answer, print_feedback, print_json, print_manifest, print_report, stages
 
 if TYPE_CHECKING:
     from dawu_qa.index.storage import Manifest
@@ -84,6 +84,9 @@ def index(
     from dawu_qa.index import storage
     from dawu_qa.index.build import build_index
 
+    if settings.own_index and index_dir is None and corpus.resolve() != settings.corpus_dir.resolve():
+        message = f"{target} is the index of {settings.corpus_dir} and is built from it again when it is used"
+        click.echo(f"{message}; name another folder with --index for {corpus}", err=True)
     storage.corpus_checksums(corpus)  # an unusable corpus is reported before the encoder is looked for
     encoder = SentenceTransformerEncoder(encoder_name or NAME, lazy=True)
     with_sidecars = not without_questions
@@ -117,13 +120,14 @@ def info(index_dir: Path | None, *, as_json: bool) -> None:
     """Tell what is in the index, and whether it is up to date."""
     from dawu_qa.config import Settings
     from dawu_qa.index import storage
+    from dawu_qa.index.mend import build_command
 
     folder = index_dir or Settings.from_environment().index_dir
     manifest, _ = storage.read_manifest(folder)
     reason = storage.stale_reason(manifest, folder)
-    print_manifest(
-        manifest, folder, as_json=as_json, note=f"stale: {reason}; {storage.MEND}" if reason else "up to date"
-    )
+    mend = build_command(folder, folder / manifest.corpus_dir)
+    note = f"stale: {reason}; run {mend}" if reason else "up to date"
+    print_manifest(manifest, folder, as_json=as_json, note=note)
 
 
 @cli.command()
@@ -168,10 +172,14 @@ def ask(
 
 
 @cli.command()
-@click.option("--host", help="Address to listen on. [default: 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on. [default: 7860]")
+@click.option("--host", help="Address to listen on. [default: DAWU_QA_HOST, else 127.0.0.1]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on. [default: DAWU_QA_PORT, else 7860]"
+)
 @click.option("--auth", metavar="USER:PASSWORD", help="Let in only who knows them. [default: DAWU_QA_AUTH]")
-@click.option("--root-path", help="The path that a reverse proxy serves the page under.")
+@click.option(
+    "--root-path", help="The path that a reverse proxy serves the page under. [default: DAWU_QA_ROOT_PATH]"
+)
 @click.option("--no-feedback", is_flag=True, help="Keep neither votes nor unanswered questions.")
 @click.option("--log-questions", is_flag=True, help="Write the text of the questions to the log, too.")
 @_index_option
@@ -232,15 +240,7 @@ def report_feedback(*, as_json: bool) -> None:
     if as_json:
         print_json(counts)
         return
-    click.echo(
-        f"{counts['unanswered']['questions']} questions without an answer, asked {counts['unanswered']['times']} times"
-    )
-    click.echo(
-        f"{counts['votes']['total']} votes: "
-        + ", ".join(f"{kind} {count}" for kind, count in counts["votes"]["by_kind"].items())
-    )
-    for row in counts["most_asked"]:
-        click.echo(f"  {row['times']}× {row['question']} ({row['band']})")
+    print_feedback(counts)
 
 
 @cli.command("eval")
@@ -270,33 +270,30 @@ def evaluate_command(
     Where one of the files is in the format of SQuAD (.json), its paragraphs are the corpus instead, in an index of
     their own. A folder of interviews with questions beside them is asked these, each interview without its sidecar.
     """
-    from dawu_qa.evaluation import (
-        evaluate,
-        open_corpus,
-        open_interviews,
-        read_labelled,
-        read_squad,
-        save_report,
-    )
+    from dawu_qa import evaluation
     from dawu_qa.pipeline import open_pipeline
 
     folders = [path for path in questions if path.is_dir()]
-    asked = [one for path in questions if path.suffix == ".jsonl" for one in read_labelled(path)]
+    asked = [one for path in questions if path.suffix == ".jsonl" for one in evaluation.read_labelled(path)]
     paragraphs = [
         paragraph
         for path in questions
         if path.suffix == ".json"
-        for paragraph in read_squad(path, translation=translation)
+        for paragraph in evaluation.read_squad(path, translation=translation)
     ]
     asked += [one for paragraph in paragraphs for one in paragraph.questions]
-    parts = [part for folder in folders for part in open_interviews(folder)]
+    parts = [part for folder in folders for part in evaluation.open_interviews(folder)]
     if asked:
-        pipeline = open_corpus(paragraphs) if paragraphs else open_pipeline(index_dir, progress=True)
+        pipeline = (
+            evaluation.open_corpus(paragraphs) if paragraphs else open_pipeline(index_dir, progress=True)
+        )
         parts.append((pipeline, asked))
-    report = evaluate(parts)
+    report = evaluation.evaluate(parts)
     if save:
         named = [path.stem for path in (*questions, translation) if path and path.suffix != ".jsonl"]
-        path = save_report(report, "-".join((*named, *{pipeline.kind for pipeline, _ in parts})), save)
+        path = evaluation.save_report(
+            report, "-".join((*named, *{pipeline.kind for pipeline, _ in parts})), save
+        )
         click.echo(f"saved {path}", err=True)
     if as_json:
         print_json(report.as_json())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from dawu_qa.config import QUESTION_LIMIT
-from dawu_qa.folding import fold
+from dawu_qa.folding import fold, fold_in_place
 from dawu_qa.quantities import amounts
 from dawu_qa.reader.questions import asking_words, expected_kinds
+from dawu_qa.small_talk import is_small_talk
 
 _BREAK = re.compile(
     r"[,，;；?？。!！]+\s*(?:还有|以及|另外|and\s+|then\s+)?|\s+and\s+(?=how|when|what|who|where|which|why|since|in what)|(?<=[\u4e00-\u9fff])(?:以及|还有|、|和)?(?=(?:多少|几)(?:户|人|名|个|家|钱|亩))(?<=[户人个家名钱、和及有])(?<!有)|(?<=[\u4e00-\u9fff])(?:以及|还有)(?=.*(?:多少|几|什么|哪|谁))",
@@ -30,12 +32,20 @@ _CONTRASTED = re.compile(r"^(?:那|而|又|,)")
 #: What a question counts, behind 多少个: a follow-up puts its own topic in that place.
 _COUNTED = re.compile(r"((?:多少|几)[个名位户家次项所座])[\u4e00-\u9fff]{2,}$")
 _LEAST_QUESTION = 7
+#: So many of the questions asked before are remembered, the latest.
+_REMEMBERED = 8
 #: A question that asks for more things than this is read as one: each part costs a search.
 _MOST_PARTS = 8
 _BARE_TOPIC = re.compile(
     r"^(?:那么?|and|what about|how about|那)?\s*[,，]?\s*(?P<topic>.{1,20}?)(?:方面|这块)?\s*(?:呢|呀|嘛)?[?？]*$",
     re.I,
 )
+
+
+def remembered(history: Sequence[str]) -> list[str]:
+    """Return those of the questions asked before that a question may depend on, oldest first; a greeting is none."""
+    asked = [question for question in history if question.strip() and not is_small_talk(question)]
+    return asked[-_REMEMBERED:]
 
 
 def without_contrast(question: str) -> str:
@@ -59,11 +69,12 @@ def parts(question: str) -> list[str]:
     "教育和饮水分别花了多少" gives one part for each; of "面积多大?什么时候退出的?" the second goes without its subject.
     """
     question = without_contrast(question)
-    folded = fold(question)
-    if match := _RESPECTIVELY.match(folded):
+    folded, typed = fold(question), fold_in_place(question)
+    text = typed if typed.lower() == folded else folded  # a name may be known by its capital
+    if match := _RESPECTIVELY.match(text):
         return [f"{match['frame']}{match[name]}{match['asked']}" for name in ("first", "second")]
-    pieces = [piece.strip() for piece in _BREAK.split(folded) if piece and piece.strip()]
-    asking = [bool(asking_words(piece)) for piece in pieces]
+    pieces = [piece.strip() for piece in _BREAK.split(text) if piece and piece.strip()]
+    asking = [bool(asking_words(fold(piece))) for piece in pieces]
     if not 2 <= sum(asking) <= _MOST_PARTS:
         return [question]
     found, lead, topic = [], "", ""
@@ -71,10 +82,9 @@ def parts(question: str) -> list[str]:
         if not asks:
             lead += f"{piece},"
             continue
-        words = asking_words(piece)
-        bare = len(piece) - len(words) <= 1
-        found.append(f"{topic if bare else lead}{piece}")
-        topic, lead = topic or f"{lead}{piece.removesuffix(words)}", ""
+        about = piece[: len(piece) - len(asking_words(fold(piece)))]
+        found.append(f"{topic if len(about) <= 1 else lead}{piece}")
+        topic, lead = topic or f"{lead}{about}", ""
     return found
 
 

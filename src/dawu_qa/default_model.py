@@ -51,7 +51,7 @@ KINDS = files("dawu_qa").joinpath("data/kinds.safetensors")
 _PACKED_FILE = "e5-small-q4.bin"
 #: Raised whenever the folder would be written in another way.
 _FORMAT = 1
-_BLOCK_WEIGHTS, _BLOCK_BYTES = 32, 18
+_BLOCK_BYTES = 18
 _CHECKSUMS = "checksums.json"
 _WEIGHTS = "model.safetensors"
 

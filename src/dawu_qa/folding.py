@@ -21,7 +21,6 @@ _CJK = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _RUN = re.compile(rf"[{_CJK}]+|[a-zà-ÿ]+|\d+(?:\.\d+)?%?|(?:(?![{_CJK}a-zà-ÿ])[^\W\d_])+")
 _LATIN = re.compile(r"[a-zà-ÿ]")
 _HAN = re.compile(rf"[{_CJK}]")
-_LATIN_RUN = re.compile(r"[a-z']+")
 _HALF = re.compile(r"[\ud800-\udfff]")
 _LONGEST_SYLLABLE = 6
 

@@ -19,7 +19,7 @@ from torch import nn
 from dawu_qa.layers import TransformerLayer
 
 #: How many of the encoder's layers see questions and passages apart, and how many read them together.
-LOWER, UPPER = 8, 4
+LOWER, UPPER = 6, 6
 #: So many tokens are read at once, those of the question aside, in at most so many sentences, each with its mark.
 READ_TOKENS, SENTENCES = 110, 16
 #: How many numbers a hint has, and where cosines of this encoder begin and how far they reach.

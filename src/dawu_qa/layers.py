@@ -6,10 +6,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import gelu, scaled_dot_product_attention
+from torch.nn.functional import gelu
 
 #: How much is dropped while training.
 _DROPOUT = 0.1
+#: What the logit of a token counts that is not attended to.
+_MASKED = -1e4
 
 
 class TransformerLayer(nn.Module):
@@ -41,12 +43,21 @@ class TransformerLayer(nn.Module):
         texts, tokens, dim = hidden.shape
         parts = self.joined(hidden).view(texts, tokens, 3, self.heads, dim // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
-        mixed = scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        mixed = self.attended(mixed.transpose(1, 2).reshape(texts, tokens, dim))
+        mixed = self.attended(_attend(query, key, value, mask).transpose(1, 2).reshape(texts, tokens, dim))
         hidden = self.attended_norm(self.dropout(mixed) + hidden)
         narrow = self.narrow(gelu(self.wide(hidden)))
         states: torch.Tensor = self.norm(self.dropout(narrow) + hidden)
         return states
+
+
+def _attend(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None
+) -> torch.Tensor:
+    """Return scaled dot-product attention (Vaswani et al. 2017); of few tokens torch's own takes longer, most to train."""
+    logits = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+    if mask is not None:
+        logits = logits.masked_fill(~mask, _MASKED)
+    return torch.softmax(logits, dim=-1).to(value.dtype) @ value
 
 
 def _stacked(*parts: nn.Linear) -> nn.Linear:

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from dawu_qa.config import QUESTION_LIMIT, Settings
-from dawu_qa.conversation import depends_on_history, parts, restate
+from dawu_qa.conversation import depends_on_history, parts, remembered, restate
 from dawu_qa.errors import IndexDamagedError, IndexLockedError, IndexMismatchError, IndexNotFoundError
 from dawu_qa.explanation import Explanation, Reading
 from dawu_qa.figure_table import find_figures
 from dawu_qa.index import storage
 from dawu_qa.index.build import build_index
+from dawu_qa.index.mend import build_command
 from dawu_qa.reader.answerability import Answerability, Judgement, Thresholds
 from dawu_qa.reader.outline import section_asked, sections
 from dawu_qa.reader.questions import asked_count
@@ -85,15 +86,22 @@ class QAPipeline:
             IndexNotFoundError, IndexDamagedError, IndexMismatchError: The index is missing, damaged, stale or foreign.
             ModelLoadError: The encoder cannot be loaded.
         """
-        index = storage.load(Path(index_dir))
+        return cls._opened(storage.load(Path(index_dir)), Path(index_dir), encoder, lazy=lazy)
+
+    @classmethod
+    def _opened(
+        cls, index: storage.Index, index_dir: Path, encoder: Encoder | None = None, *, lazy: bool = False
+    ) -> QAPipeline:
+        manifest = index.manifest
         if encoder is None:
             from dawu_qa.encoder import SentenceTransformerEncoder
 
-            encoder = SentenceTransformerEncoder(index.manifest.encoder, lazy=lazy)
-        if encoder.fingerprint != index.manifest.encoder_fingerprint:
+            encoder = SentenceTransformerEncoder(manifest.encoder, lazy=lazy)
+        if encoder.fingerprint != manifest.encoder_fingerprint:
+            mend = build_command(index_dir, index_dir / manifest.corpus_dir)
             raise IndexMismatchError(
-                f"the index in {index_dir} was built with another encoder ({index.manifest.encoder_fingerprint}, not "
-                f"{encoder.fingerprint}); {storage.MEND}"
+                f"the index in {index_dir} was built with another encoder ({manifest.encoder_fingerprint}, not "
+                f"{encoder.fingerprint}); run {mend}"
             )
         return cls(index, encoder)
 
@@ -159,7 +167,7 @@ class QAPipeline:
             return Explanation(
                 question, question, (), self.thresholds, Answer(question, "small_talk", "", (), None, (), 0.0)
             )
-        standalone, readings = self._in_context(question, history)
+        standalone, readings = self._in_context(question, remembered(history))
         confidence = min(reading.judgement.correct for reading in readings)
         band = self._band(_grounded(readings))
         spans = (
@@ -172,7 +180,7 @@ class QAPipeline:
             band=band,
             text="；".join(span.text for span in spans),
             spans=spans,
-            sentence=self._sentence(readings[0]) if spans else None,
+            sentence=self._sentence(readings[0], spans[0]) if spans else None,
             passages=self._passages(readings, top_k, answered=bool(spans)),
             confidence=confidence,
             suggestions=self._suggestions(readings[0].retrieved, spans),
@@ -233,11 +241,12 @@ class QAPipeline:
             candidate.span for candidate in sorted(alike, key=lambda one: (one.span.source, one.span.start))
         ]
 
-    def _sentence(self, reading: Reading) -> Span:
-        """Return what tells the answer: a section's heading, or the sentence of the best candidate."""
+    def _sentence(self, reading: Reading, first: Span) -> Span:
+        """Return what tells the first span of an answer: the sentence it stands in, or the heading of the section asked for."""
         if reading.section:
             return reading.section.heading
-        return self.catalogue.sentences[reading.ranked.candidates[0].sentence].span
+        given = next(candidate for candidate in reading.ranked.candidates if candidate.span == first)
+        return self.catalogue.sentences[given.sentence].span
 
     def _passages(
         self, readings: tuple[Reading, ...], top_k: int, *, answered: bool
@@ -321,7 +330,7 @@ def open_pipeline(
     if index_dir is not None or not settings.own_index:
         return QAPipeline.load(index_dir or settings.index_dir, lazy=lazy)
     try:
-        storage.load(settings.index_dir, corpus_dir=settings.corpus_dir)
+        index = storage.load(settings.index_dir, corpus_dir=settings.corpus_dir)
     except (IndexNotFoundError, IndexDamagedError, IndexMismatchError) as error:
         logger.warning("%s: it is built first", str(error).split(";")[0])
         try:
@@ -329,7 +338,8 @@ def open_pipeline(
         except IndexLockedError:
             storage.wait_for_build(settings.index_dir)
             return open_pipeline(progress=progress, lazy=lazy)
-    return QAPipeline.load(settings.index_dir, lazy=lazy)
+        return QAPipeline.load(settings.index_dir, lazy=lazy)
+    return QAPipeline._opened(index, settings.index_dir, lazy=lazy)  # noqa: SLF001
 
 
 _pipelines: dict[Path | None, QAPipeline] = {}

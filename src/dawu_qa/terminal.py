@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def print_answer(answer: Answer) -> None:
     """Print the answer, its sentence with the spans marked, where it stands, and related questions."""
     if answer.band == "small_talk":
-        click.echo("您好!请问我这篇访谈里的事。")
+        click.echo("您好！我只回答原文里写到的内容，请直接提问。")
         return
     if answer.answered:
         click.echo(click.style(answer.text, bold=True))
@@ -28,14 +28,14 @@ def print_answer(answer: Answer) -> None:
         passage = answer.passages[0].passage
         place = " · ".join(passage.headings) or passage.source
         click.echo(
-            f"  — {place}({answer.spans[0].source} {answer.spans[0].start}–{answer.spans[0].end},把握 {answer.confidence:.0%})"
+            f"  — {place}（{answer.spans[0].source} {answer.spans[0].start}–{answer.spans[0].end}，把握 {answer.confidence:.0%}）"
         )
     elif answer.band == "did_you_mean":
-        click.echo("没有把握。你是不是想问:")
+        click.echo("没有把握答对，所以不直接回答。")
     else:
-        click.echo("这篇访谈里没有提到。")
+        click.echo("原文没有回答这个问题。")
     if answer.suggestions:
-        click.echo("" if answer.band == "did_you_mean" else "相关问题:")
+        click.echo("您是不是想问：" if answer.band == "did_you_mean" else "相关问题：")
         for suggestion in answer.suggestions:
             click.echo(f"  {suggestion}")
 
@@ -130,6 +130,19 @@ def print_manifest(manifest: Manifest, index_dir: Path, *, as_json: bool, note: 
     click.echo(
         "  " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in manifest.counts.items())
     )
+
+
+def print_feedback(counts: dict[str, Any]) -> None:
+    """Print how many questions found no answer, which most often, and the votes."""
+    click.echo(
+        f"{counts['unanswered']['questions']} questions without an answer, asked {counts['unanswered']['times']} times"
+    )
+    click.echo(
+        f"{counts['votes']['total']} votes: "
+        + ", ".join(f"{kind} {count}" for kind, count in counts["votes"]["by_kind"].items())
+    )
+    for row in counts["most_asked"]:
+        click.echo(f"  {row['times']}× {row['question']} ({row['band']})")
 
 
 def print_json(value: Any) -> None:

@@ -91,8 +91,9 @@ class Answer:
     """What `ask` returns.
 
     `text` is the spans' texts joined with "；", empty unless `answered`. `confidence` is the calibrated
-    probability, in [0, 1], that the answer is right. `sentence` holds the first span. `passages` are ranked,
-    best first, also where the question is declined.
+    probability, in [0, 1], that the best candidate is right, which is not given where the question is declined.
+    `sentence` holds the first span, or is the heading of the section whose items the spans are. `passages` are ranked,
+    best first, also where the question is declined; small talk has none.
     """
 
     question: str

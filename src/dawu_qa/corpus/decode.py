@@ -101,7 +101,7 @@ def _guessed(raw: bytes) -> str | None:
 def _checked(text: str | None, name: str) -> str:
     if text is None or _share_of_noise(text) > _MAX_SHARE_OF_NOISE:
         raise CorpusError(
-            f"{printable(name)} is not text in UTF-8 or GB18030; save it as UTF-8, or remove it"
+            f"{printable(name)} is not text in UTF-8, UTF-16, GB18030 or Big5; save it as UTF-8, or remove it"
         )
     return text
 

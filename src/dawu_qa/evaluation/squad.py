@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -78,7 +79,12 @@ def _paragraphs(path: Path | None) -> list[dict[str, Any]]:
 
 def _labelled(qa: dict[str, Any], question: str, source: str, text: str) -> Labelled:
     answers = tuple(dict.fromkeys(" ".join(answer["text"].split()) for answer in qa["answers"]))
-    evidence = tuple(sentence for answer in answers if (sentence := _sentence_of(text, answer)))
+    places = {
+        " ".join(answer["text"].split()): int(answer.get("answer_start") or 0) for answer in qa["answers"]
+    }
+    evidence = tuple(
+        sentence for answer in answers if (sentence := _sentence_of(text, answer, places[answer]))
+    )
     return Labelled(
         str(qa["id"]),
         question,
@@ -91,6 +97,8 @@ def _labelled(qa: dict[str, Any], question: str, source: str, text: str) -> Labe
     )
 
 
-def _sentence_of(text: str, answer: str) -> str:
-    at = text.find(answer)
+def _sentence_of(text: str, answer: str, start: int) -> str:
+    """Return the sentence with that mention of an answer which is nearest to where it should begin; empty where none is."""
+    mentions = [match.start() for match in re.finditer(re.escape(answer), text)] if answer else []
+    at = min(mentions, key=lambda mention: abs(mention - start), default=-1)
     return next((text[start:end] for start, end in sentences(text) if start <= at < end), "")

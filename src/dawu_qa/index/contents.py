@@ -26,7 +26,7 @@ GRAINS = ("passages", "sentences", "clauses", "headings", "questions", "unanswer
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A stretch of a source, the passage it belongs to, and its text folded for the encoder."""
+    """A stretch of a source and the passage it belongs to."""
 
     passage: int
     span: Span
@@ -34,9 +34,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading and the passages that stand below it, in order."""
+    """A heading, how many it is below (1 for a section's), and the passages that stand below it, in order."""
 
     text: str
+    depth: int
     passages: tuple[int, ...]
 
 
@@ -86,12 +87,12 @@ class Catalogue:
     @cached_property
     def headings(self) -> tuple[Heading, ...]:
         """The headings of all documents with the passages below them, in order."""
-        below: dict[tuple[str, int, str], list[int]] = {}
+        below: dict[tuple[str, tuple[str, ...]], list[int]] = {}
         for at, passage in enumerate(self.passages):
-            for depth, heading in enumerate(passage.headings):
+            for depth, heading in enumerate(passage.headings, start=1):
                 if any(character.isalpha() for character in heading):
-                    below.setdefault((passage.source, depth, heading), []).append(at)
-        return tuple(Heading(heading, tuple(passages)) for (_, _, heading), passages in below.items())
+                    below.setdefault((passage.source, passage.headings[:depth]), []).append(at)
+        return tuple(Heading(path[-1], len(path), tuple(passages)) for (_, path), passages in below.items())
 
     @cached_property
     def fact_passages(self) -> tuple[int, ...]:
@@ -169,7 +170,7 @@ class Vectors:
 
 
 def _shipped(name: str) -> Any:
-    """Return a list of questions that ships with the package; those off topic stand for all that no corpus is about."""
+    """Return questions that ship with the package: those for metadata by field, or a list of those that no corpus is about."""
     return json.loads(files("dawu_qa").joinpath(f"data/{name}.json").read_text(encoding="utf-8"))
 
 
@@ -180,7 +181,7 @@ def clause_starts(
 
     Args:
         catalogue: Its clauses cover every token of their passages: what stands between two belongs to the latter.
-        token_ends: For each passage the end offsets of its tokens within its text.
+        token_ends: For each passage the end offsets of its tokens within its text; what an encoder cut off has the last one.
     """
     starts, total = [], 0
     by_passage = {at: list(units) for at, units in groupby(catalogue.clauses, key=lambda unit: unit.passage)}
@@ -188,7 +189,13 @@ def clause_starts(
         units = by_passage.get(at, [])
         borders = [unit.span.end - catalogue.passages[at].start for unit in units[:-1]]
         starts += (
-            [total, *(total + int(np.searchsorted(ends, border, side="right")) for border in borders)]
+            [
+                total,
+                *(
+                    total + min(int(at), max(len(ends) - 1, 0))
+                    for at in np.searchsorted(ends, borders, side="right")
+                ),
+            ]
             if units
             else []
         )

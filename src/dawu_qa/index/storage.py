@@ -42,14 +42,14 @@ from dawu_qa.errors import (
 )
 from dawu_qa.index.contents import GRAINS, Catalogue, Vectors
 from dawu_qa.index.lexical import lexical_corpora, pack_bm25, unpack_bm25
+from dawu_qa.index.mend import build_command
 from dawu_qa.threads import keep_faiss_to_one_thread
 from dawu_qa.types import Block, Document, Encoder, Passage, Span
 
 logger = logging.getLogger(__name__)
 
 #: Raised whenever the files of an index change their meaning.
-FORMAT_VERSION = 7
-MEND = "run `dawu-qa index`"
+FORMAT_VERSION = 8
 _CURRENT, _MANIFEST, _LOCK, _PREFIX = "CURRENT", "manifest.json", ".lock", "generation-"
 _BM25 = ".bm25"
 #: How long `wait_for_build` waits, in seconds.
@@ -136,7 +136,7 @@ def _locked(index_dir: Path, seconds: float = 0) -> Iterator[None]:
             yield
     except Timeout as error:
         raise IndexLockedError(
-            f"another build of {printable(index_dir)} is running; wait until it ends, then {MEND}"
+            f"another build of {printable(index_dir)} is running; wait until it ends, then run {build_command(index_dir)}"
         ) from error
     except OSError as error:
         raise IndexWriteError(
@@ -278,9 +278,9 @@ def _settled(index_dir: Path, read: Callable[[], _Read]) -> _Read:
 
 
 def _read_manifest(index_dir: Path) -> tuple[Manifest, Path]:
-    shown = printable(index_dir)
+    shown, mend = printable(index_dir), build_command(index_dir)
     if not (index_dir / _CURRENT).is_file():
-        raise IndexNotFoundError(f"there is no index in {shown}; {MEND}")
+        raise IndexNotFoundError(f"there is no index in {shown}; run {mend}")
     folder = index_dir / (_current(index_dir) or "-")
     try:
         checked = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
@@ -290,8 +290,8 @@ def _read_manifest(index_dir: Path) -> tuple[Manifest, Path]:
         if fields["format_version"] == FORMAT_VERSION:
             return _checked(Manifest(**fields)), folder
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IndexDamagedError(f"the manifest of the index in {shown} is damaged; {MEND}") from error
-    raise IndexMismatchError(f"the index in {shown} was written by another version of dawu_qa; {MEND}")
+        raise IndexDamagedError(f"the manifest of the index in {shown} is damaged; run {mend}") from error
+    raise IndexMismatchError(f"the index in {shown} was written by another version of dawu_qa; run {mend}")
 
 
 def _checked(manifest: Manifest) -> Manifest:
@@ -333,19 +333,19 @@ def load(index_dir: Path, *, corpus_dir: Path | None = None) -> Index:
 
 def _load(index_dir: Path, corpus_dir: Path | None) -> Index:
     manifest, folder = _read_manifest(index_dir)
-    shown = printable(index_dir)
+    shown, mend = printable(index_dir), build_command(index_dir, index_dir / manifest.corpus_dir)
     if reason := stale_reason(manifest, index_dir, corpus_dir):
-        raise IndexMismatchError(f"the index in {shown} is stale: {reason}; {MEND}")
+        raise IndexMismatchError(f"the index in {shown} is stale: {reason}; run {mend}")
     files = {}
     for name, digest in manifest.files.items():
         with contextlib.suppress(OSError, ValueError):
             files[name] = (folder / name).read_bytes()
         if name not in files or sha256(files[name]).hexdigest() != digest:
-            raise IndexDamagedError(f"{printable(name)} of the index in {shown} is damaged; {MEND}")
+            raise IndexDamagedError(f"{printable(name)} of the index in {shown} is damaged; run {mend}")
     try:
         return _assembled(manifest, files)
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, BadZipFile) as error:
-        raise IndexDamagedError(f"the index in {shown} does not hold together; {MEND}") from error
+        raise IndexDamagedError(f"the index in {shown} does not hold together; run {mend}") from error
 
 
 def _assembled(manifest: Manifest, files: Mapping[str, bytes]) -> Index:

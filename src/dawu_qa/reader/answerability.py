@@ -1,4 +1,4 @@
-"""Whether the corpus answers a question: a few signals, a fitted logistic model, and what its probability means."""
+"""Whether the corpus answers a question: signals, a fitted logistic model, and what its probability means."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ import numpy as np
 
 from dawu_qa.folding import fold, pinyin, split_pinyin
 from dawu_qa.index.contents import Catalogue
-from dawu_qa.quantities import amounts
+from dawu_qa.quantities import amounts, quantities
 from dawu_qa.reader import ranking
 from dawu_qa.reader.places import places
 from dawu_qa.reader.questions import CUES, content_pairs, cues, expected_kinds
 from dawu_qa.reader.ranking import Ranked
 from dawu_qa.retrieval.fusion import Retrieved
 from dawu_qa.retrieval.retrievers import TokenMatch
+from dawu_qa.types import Span
 
 FEATURES = (
     "bias", "fact_cosine", "fact_gap", "fact_margin", "top_fact",
-    "asked_fact", "asked_fact_cosine", "asked_fact_question", "asked_fact_sentence", "asked_fact_candidate", "question_gap", "question_cosine", "term_gap", "term_score", "no_questions",
+    "asked_fact", "asked_fact_cosine", "asked_fact_question", "asked_fact_sentence", "asked_fact_candidate", "asked_fact_lone", "asked_fact_kind", "question_gap", "question_cosine", "term_gap", "term_score", "no_questions",
     "sentence_cosine", "background_cosine", "background_gap", "clause_late", "clause_answering", "passage_late", "weakest_token", "weak_tokens",
     "coverage_text", "coverage_expanded", "unsupported_passage", "unsupported_corpus",
     "foreign_year", "foreign_name", "foreign_number", "unread_latin", "kind_missing", "kind_untold", "kind_log",
-    "echo", "asked_value", "cue_share", *(f"cue_{name}" for name in CUES), *(f"lone_{name}" for name in CUES),
+    "echo", "asked_value", "cue_share", "kind_share", *(f"cue_{name}" for name in CUES), *(f"lone_{name}" for name in CUES),
     "begin_logit", "end_logit", "begin_mass", "end_mass", "sentence_mass", "span_mass", "sentence_answering",
     "answering_told", "begin_told", "end_told", "joint_told", "joint_sentence_told", "joint_candidate_told", "joint_begin", "joint_end", "joint_sentence", "joint_candidate", "joint_candidate_log", "top_probability", "expected", "expected_margin", "margin", "passage_margin", "agreement", "latin",
 )  # fmt: skip
@@ -101,7 +102,12 @@ class Answerability:
         ]
         self._all = " ".join(self._expanded)
         self._pairs = frozenset(map("".join, pairwise(self._all)))
-        self._cues = [[cues(fold(question)) for question in fact.questions] for fact in catalogue.facts]
+        asked_of = [[fold(question) for question in fact.questions] for fact in catalogue.facts]
+        self._cues = [[cues(question) for question in fact] for fact in asked_of]
+        self._kinds = [[expected_kinds(question)[:1] for question in fact] for fact in asked_of]
+        self._span_facts: dict[Span, list[int]] = {}
+        for at, fact in enumerate(catalogue.facts):
+            self._span_facts.setdefault(fact.answer or fact.sentence, []).append(at)
         self._clause_passages = np.asarray([unit.passage for unit in catalogue.clauses], np.intp)
 
     def features(self, retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
@@ -160,7 +166,11 @@ class Answerability:
         known = {f"{amount:.0f}" for amount in amounts(text)}
         years = {
             *_YEAR.findall(query.folded),
-            *(f"{amount:.0f}" for amount in amounts(query.folded) if 1900 <= amount <= 2100),
+            *(
+                f"{one.value:.0f}"
+                for one in quantities(query.folded)
+                if one.unit in {"", "年"} and 1900 <= one.value <= 2100
+            ),
         }
         numbers = re.findall(r"\d{2,}(?:\.\d+)?", query.folded)
         unread = [word for word in _LATIN.findall(query.folded) if len(split_pinyin(word)) > 1]
@@ -186,12 +196,16 @@ class Answerability:
         return "".join(readings[character] for character in self._all)
 
     def _wording(self, retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
-        """Say whether the question is after the same as those for the nearest fact, and after what the answer gives."""
+        """Say whether the question is after the same as those for the fact that the best candidate answers, or else for the nearest."""
         query, top = retrieved.query, ranked.candidates[0]
         asked, kinds = cues(query.asked), expected_kinds(query.asked)
-        matched = self._cues[int(retrieved.facts.facts.argmax())] if self._cues else []
+        answered = self._span_facts.get(top.span, range(len(self._cues)))
+        nearest = max(answered, key=lambda fact: retrieved.facts.facts[fact], default=None)
+        matched = self._cues[nearest] if nearest is not None else []
+        of_kind = [own == kinds[:1] for own in self._kinds[nearest]] if nearest is not None else []
         signals = {
             "cue_share": float(np.mean([asked == own for own in matched])) if matched else 0.0,
+            "kind_share": float(np.mean(of_kind)) if of_kind else 0.0,
             "kind_missing": float(bool(kinds) and top.kind not in kinds),
             "kind_untold": float(not kinds),
             "echo": float(ranked.features[0, _ECHO]),
@@ -256,6 +270,8 @@ def _asked_for(signals: Mapping[str, float], ranked: Ranked) -> dict[str, float]
         "asked_fact_question": signals["question_cosine"],
         "asked_fact_sentence": signals["joint_sentence_told"],
         "asked_fact_candidate": signals["joint_candidate_told"],
+        "asked_fact_lone": max(signals[f"lone_{name}"] for name in CUES),
+        "asked_fact_kind": signals["kind_share"],
     }
 
 

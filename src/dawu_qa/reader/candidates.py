@@ -59,7 +59,7 @@ _OPENERS = re.compile(
 )
 _BEFORE_NAMES = re.compile(_OPENERS.pattern + r"|[、“”《》()（）\d日年月]|及|被|向|经|受|随|比|跟|同|归")
 #: Words and marks behind which the rest of a sentence says what was named before.
-_EXPLAINING = re.compile(r"[:：](?!\d)|就是|也就是|,即|,指|所谓.{1,16},")
+_EXPLAINING = re.compile(r"(?:[:：](?!\d)|就是|也就是|,即|,指|所谓.{1,16},)(?=\S|\s)")
 _CLOSERS = re.compile(r"等|的(?=[^确])|任|为|牵头|方面|作为|举办|成功|工作(?=$)|要求|精神")
 _NAMES = re.compile(r"《[^《》]*》|“[^“”]*”|[(（][^()（）]*[)）]")
 #: An answer is a figure if one stands this near its beginning.

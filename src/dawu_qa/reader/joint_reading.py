@@ -13,6 +13,8 @@ from dawu_qa.types import FloatArray
 
 #: What a token, a sentence or a candidate counts that was not read, and the least that one counts which was.
 UNREAD, LEAST = -12.0, -10.0
+#: So many times sentences are read at most: where none of the candidates is as likely as "none", the next are read, too.
+READINGS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,15 @@ class JointReader:
         Args:
             question: What the lower layers make of it, shape (1 + its tokens, dim).
             similarities: Cosines of its tokens and those of the corpus, shape (its tokens, tokens).
-            order: Sentences, the likeliest first; as many are read as there is room for.
+            order: Sentences, the likeliest first; as many are read as there is room for, and again where no candidate is likelier than none.
         """
         begin, end = (np.full(len(self._states), UNREAD, np.float32) for _ in range(2))
         sentence = np.full(len(self._tokens), UNREAD, np.float32)
         candidate = np.full(len(self._candidates), UNREAD, np.float32)
         layers: JointLayers | None = getattr(self._encoder, "joint_layers", None)
-        if layers is not None and len(question) and self._states.shape[1]:
+        if layers is None or len(question) != 1 + len(similarities) or not self._states.shape[1]:
+            return JointReading(begin, end, sentence, candidate)
+        for _ in range(READINGS):
             chosen = self._chosen(order)
             excerpt = self._excerpt(chosen)
             rows = excerpt.rows
@@ -88,6 +92,9 @@ class JointReader:
             raw, sizes = (told[:, 2] - absent[2]).numpy(), self._sizes[chosen]
             starts = np.cumsum(sizes) - sizes
             sentence[chosen] = np.maximum(np.add.reduceat(raw, starts) / sizes, LEAST)
+            order = order[~np.isin(order, chosen)]
+            if candidate.max(initial=UNREAD) > 0 or not self._sizes[order].any():
+                break
         return JointReading(begin, end, sentence, candidate)
 
     def _chosen(self, order: NDArray[np.intp]) -> list[int]:

@@ -21,7 +21,7 @@ _ENUMERATORS = re.compile(
     r"(?:^|(?<=[。；;，,：:]))\s*(?:另?一方面|[一二三四五六七八九]是|第[一二三四五六七八九](?:是|[,，、])|首先是?|其次是?|再次是?|最后是?)[,，]?\s*"
 )
 _SEVERAL = re.compile(
-    r"哪些|哪几|哪[一二两三四五六七八九十\d]|几[个条步点项种招大方]|(?<!第)[二两三四五六七八九十\d](?:个|条|步|大|方面).{0,8}(?:什么|啥)|第[一二三四五六七八九\d](?:个|条|步|大|方面|项|点|种).{0,8}(?:什么|啥)|有什么|有啥|分别|分几|"
+    r"哪些|哪几|哪[一二两三四五六七八九十\d]|几[个条步点项种招大方]|(?<![第\d.一二三四五六七八九十百千万])[二两三四五六七八九十\d](?:个|条|步|大|方面).{0,8}(?:什么|啥)(?!时候|时间|日期|名次|地方)|第[一二三四五六七八九\d](?:个|条|步|大|方面|项|点|种).{0,8}(?:什么|啥)|有什么|有啥|分别|分几|"
     r"\bwhat (?:\w+ ){0,3}(?:measures|steps|ways|practices|efforts|actions|aspects|approaches|plans|experiences)|"
     r"\bwhich (?:\w+ ){0,3}(?:measures|steps|ways|practices|efforts|actions|aspects|approaches|plans|experiences)|\bin (?:what|which) ways",
     re.I,
@@ -100,7 +100,7 @@ def sections(catalogue: Catalogue) -> list[Section | None]:
 def _items(catalogue: Catalogue, heading: Heading) -> tuple[Span, ...]:
     """Return the headings below a heading, or else what its items open with, or else what its enumeration lists."""
     passages = [catalogue.passages[at] for at in heading.passages]
-    depth = passages[0].headings.index(heading.text) + 1
+    depth = heading.depth
     below = [
         (name, next(group))
         for name, group in groupby(

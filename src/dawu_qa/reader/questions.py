@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_NUMBER_KINDS = ("money", "people", "household", "count", "area", "percent", "period", "rank")
 # The first pattern that matches decides; the kinds are in the order of likelihood.
 _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"多久.{0,6}一[次回趟]|几[次回趟].{0,3}$|频率|隔多[久长]|每.{0,4}(?:几|多少)[次回天趟]|how often|how frequently|频次", ("frequency", "count")),
@@ -97,7 +96,8 @@ def cues(folded: str) -> frozenset[str]:
 
 
 _COUNT_ASKED = re.compile(
-    r"哪(?P<han>[两二三四五六七八九2-9])|(?<!第)(?P<told>[两二三四五六七八九2-9])(?:个|条|步|大|方面|项|种).{0,8}(?:什么|啥|哪)|\b(?P<word>two|three|four|five|six)\b",
+    r"哪(?P<han>[两二三四五六七八九2-9])(?![\d十百千万])|(?<![第\d.一二三四五六七八九十百千万])(?P<told>[两二三四五六七八九2-9])(?:个|条|步|大|方面|项|种).{0,8}"
+    r"(?:什么(?!时候|时间|日期|名次|地方)|啥(?!时候|时间|地方)|哪(?!一?[年天月日里儿]))|\b(?:what|which|name|list)\s+(?:\w+\s+){0,2}?(?P<word>two|three|four|five|six)\b",
     re.I,
 )
 _COUNTS = {
@@ -172,9 +172,3 @@ def content_pairs(folded: str) -> list[str]:
     return [
         pair for run in runs for at in range(len(run) - 1) if not set(pair := run[at : at + 2]) & _FUNCTION
     ]
-
-
-def wants_number(folded: str) -> bool:
-    """Tell whether a folded question asks for a number of any kind."""
-    kinds = expected_kinds(folded)
-    return bool(kinds) and kinds[0] in _NUMBER_KINDS

@@ -1,4 +1,4 @@
-"""Ranking the candidates for a question by fitted weights over a few plain features."""
+"""Ranking the candidates for a question by fitted weights over plain features."""
 
 from __future__ import annotations
 

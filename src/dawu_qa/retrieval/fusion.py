@@ -21,7 +21,7 @@ from dawu_qa.retrieval.retrievers import (
 )
 from dawu_qa.types import FloatArray
 
-#: What the passage of the question before is worth to a follow-up, in standard deviations of the fused score.
+#: What the passage of the question before is worth to a follow-up, added to the fused score.
 _PREVIOUS_BONUS = 1.0
 #: In a large corpus so many of the best passages of the other retrievers are read by their tokens.
 _CANDIDATE_K = 200

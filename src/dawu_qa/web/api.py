@@ -199,7 +199,9 @@ def router(desk: Desk) -> APIRouter:
     async def page_content(request: Request, lang: str = "") -> JSONResponse:
         language = _language(request, lang)
         library = await desk.library()
-        parts = content(library, language, feedback=desk.feedback is not None)
+        parts = content(
+            library, language, feedback=desk.feedback is not None, logged=desk.monitor.log_questions
+        )
         return JSONResponse(
             {
                 **parts,

@@ -18,8 +18,6 @@ from dawu_qa.web.turns import Turn
 
 logger = logging.getLogger(__name__)
 
-_HISTORY = 8
-
 
 @dataclass(frozen=True)
 class Desk:
@@ -45,8 +43,9 @@ class Desk:
         """
         with self.monitor.question(question) as outcome:
             async with self.gate.question(client):
-                past = tuple(history)[-_HISTORY:]
-                answer, library = await anyio.to_thread.run_sync(self._answered, question, past, top_k)
+                answer, library = await anyio.to_thread.run_sync(
+                    self._answered, question, tuple(history), top_k
+                )
             outcome.name = answer.band
             return answer, library
 

@@ -26,7 +26,7 @@ def figures_html(library: Library, language: Language) -> str:
         _bars(
             library,
             [figure for figure in figures if figure.unit == unit],
-            text(f"figures.{name}", language),
+            text(f"figures.{name}", language, count=_BARS),
             scale,
         )
         for name, unit, scale in (

@@ -16,13 +16,13 @@ _SHOWN_METADATA = ("date", "source", "guest", "host")
 
 
 @lru_cache(maxsize=4)
-def content(library: Library, language: Language, *, feedback: bool) -> dict[str, Any]:
+def content(library: Library, language: Language, *, feedback: bool, logged: bool) -> dict[str, Any]:
     """Return all that the page shows beside the chat, as HTML by region; the same object for the same library."""
     return {
         "fingerprint": library.fingerprint,
         "title": library.documents[0].title if library.documents else "",
         "header": header_html(library, language),
-        "about": about_html(library, language, feedback=feedback),
+        "about": about_html(library, language, feedback=feedback, logged=logged),
         "interview": interview_html(library, language),
         "related": related_questions(library),
     }
@@ -52,7 +52,7 @@ def header_html(library: Library, language: Language) -> str:
     return f'{title}<p class="dq-facts">{" ".join(facts)}</p>'
 
 
-def about_html(library: Library, language: Language, *, feedback: bool) -> str:
+def about_html(library: Library, language: Language, *, feedback: bool, logged: bool) -> str:
     """Return what the page can and cannot do, and what it keeps."""
     index = text(
         "page.index",
@@ -61,10 +61,8 @@ def about_html(library: Library, language: Language, *, feedback: bool) -> str:
         passages=sum(len(document.passages) for document in library.documents),
         fingerprint=library.fingerprint,
     )
-    lines = [
-        text(key, language)
-        for key in ("page.can", "page.cannot", "page.memory", f"page.feedback_{'on' if feedback else 'off'}")
-    ]
+    keys = ["page.can", "page.cannot", "page.memory", f"page.feedback_{'on' if feedback else 'off'}"]
+    lines = [text(key, language) for key in [*keys, *(["page.logged"] if logged else [])]]
     items = "".join(f"<li>{escape(line)}</li>" for line in [*lines, index])
     return f"<details><summary>{escape(text('page.about', language))}</summary><ul>{items}</ul></details>"
 

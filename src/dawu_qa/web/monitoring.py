@@ -32,7 +32,7 @@ class Monitor:
     """Notes each question: `question band=answer milliseconds=17.2`; its text only if that is asked for."""
 
     def __init__(self, *, log_questions: bool = False) -> None:
-        self._log_questions = log_questions
+        self.log_questions = log_questions
         self._counters = _Counters() if importlib.util.find_spec("prometheus_client") else None
 
     @contextlib.contextmanager
@@ -58,7 +58,7 @@ class Monitor:
         return self._counters.exposition() if self._counters else None
 
     def _note(self, question: str, outcome: str, seconds: float) -> None:
-        asked = f" question={json.dumps(question, ensure_ascii=False)}" if self._log_questions else ""
+        asked = f" question={json.dumps(question, ensure_ascii=False)}" if self.log_questions else ""
         logger.info("question band=%s milliseconds=%.1f%s", outcome, seconds * 1000, asked)
         if self._counters:
             self._counters.note(outcome, seconds)

@@ -64,7 +64,7 @@ class Replies:
             )
             return question, messages, gr.skip(), _nothing_new()
         try:
-            history = [turn.question for turn in turns if turn.band != "small_talk"]
+            history = [turn.question for turn in turns]
             client = request.client.host if request.client else None
             answer, library = await self._desk.ask(question, history, client=client)
         except Busy:
