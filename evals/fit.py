@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from training import checksums
 
 from dawu_qa import build_index
 from dawu_qa.corpus import sentences
@@ -251,13 +252,6 @@ def main() -> int:
         stored["provenance"] = {**weights["provenance"], "cross_validated": {**earlier, **report}}
         WEIGHTS.write_text(json.dumps(stored, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return 0
-
-
-def checksums(folder: Path) -> dict[str, str]:
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-        for path in sorted(folder.glob("*.jsonl"))
-    }
 
 
 def general(train: Path, folder: Path, encoder: SentenceTransformerEncoder) -> list[Asked]:

@@ -31,6 +31,7 @@ from training import FILES, ROOT, area, arguments, is_held_out, read_translation
 from value_questions import value_questions
 
 from dawu_qa.corpus.folder import read_corpus
+from dawu_qa.corpus.sidecar import Sidecar
 from dawu_qa.encoder import SentenceTransformerEncoder
 from dawu_qa.evaluation import Labelled, read_squad, write_corpus
 from dawu_qa.folding import fold_in_place
@@ -346,28 +347,30 @@ def squad_questions(
     return parts
 
 
-def interview_questions(folder: Path, encoder: SentenceTransformerEncoder) -> list[Question]:
-    """Return the questions of sidecars, each interview by itself."""
+def interviews(folder: Path, encoder: SentenceTransformerEncoder) -> list[tuple[Sidecar, Asker]]:
+    """Return the sidecar of each interview, and what makes questions of it, by itself."""
+    return [(entry.sidecar, Asker(Catalogue.of([entry]), encoder)) for entry in read_corpus(folder)]
+
+
+def interview_questions(opened: list[tuple[Sidecar, Asker]]) -> list[Question]:
+    """Return the questions of sidecars."""
     found: list[Question] = []
-    for entry in read_corpus(folder):
-        asker = Asker(Catalogue.of([entry]), encoder)
-        for fact in entry.sidecar.facts:
+    for sidecar, asker in opened:
+        for fact in sidecar.facts:
             answers = (fact.answer.text,) if fact.answer else ()
             labelled = Labelled(
                 "", "", "interview", answerable=True, answers=answers, evidence=(fact.sentence.text,)
             )
             found += asker.ask(list(fact.questions), labelled, fact.sentence, fact.answer)
-        found += asker.ask(list(entry.sidecar.unanswerable), None, None, None)
+        found += asker.ask(list(sidecar.unanswerable), None, None, None)
     return found
 
 
-def questions_for_values(folder: Path, encoder: SentenceTransformerEncoder) -> list[Question]:
-    """Return questions for the values of interviews, each interview by itself, made of its own words."""
+def questions_for_values(opened: list[tuple[Sidecar, Asker]]) -> list[Question]:
+    """Return questions for the values of interviews, made of the own words of each."""
     found: list[Question] = []
-    for entry in read_corpus(folder):
-        catalogue = Catalogue.of([entry])
-        asker = Asker(catalogue, encoder)
-        sentences = [unit.span for unit in catalogue.sentences]
+    for _, asker in opened:
+        sentences = [unit.span for unit in asker.catalogue.sentences]
         for at, question, value in value_questions([sentence.text for sentence in sentences]):
             sentence, words = sentences[at], sentences[at].text[value.start : value.end]
             labelled = Labelled(
@@ -405,8 +408,12 @@ def main() -> None:
     translations = read_translations(args.translations)
     encoder = SentenceTransformerEncoder()
     train, held_out = squad_questions(args.train, translations, encoder)
-    told, unseen = (interview_questions(args.interviews / part, encoder) for part in ("training", "fitting"))
-    made = questions_for_values(args.interviews / "training", encoder)
+    training, fitting = (interviews(args.interviews / part, encoder) for part in ("training", "fitting"))
+    told, unseen, made = (
+        interview_questions(training),
+        interview_questions(fitting),
+        questions_for_values(training),
+    )
     print(
         f"{len(train)} + {len(told)} + {len(made)} questions, {len(held_out)} + {len(unseen)} held out",
         flush=True,

@@ -1,8 +1,9 @@
-"""What the training scripts share: their data, the course of the learning rate, and a measure."""
+"""What the scripts here share: their data and its checksums, the course of the learning rate, and a measure."""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -37,6 +38,14 @@ def read_translations(path: Path) -> dict[str, str]:
     """Return the translated questions by id."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return {one["id"]: one["question"] for one in map(json.loads, lines)}
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """Return by name what tells each file of labelled questions in a folder from any other."""
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        for path in sorted(folder.glob("*.jsonl"))
+    }
 
 
 def is_held_out(number: int, count: int) -> bool:

@@ -221,6 +221,24 @@ def test_who_finds_the_index_being_built_waits_for_it_and_builds_only_what_is_no
     assert "10 minutes at most" in lines[0]
 
 
+def test_the_own_index_is_opened_on_the_thread_that_computes(
+    small_index, small_corpus, hash_encoder, tmp_path, monkeypatch
+):
+    own = Settings(small_index, small_corpus, own_index=True, data_dir=tmp_path)
+    monkeypatch.setattr(Settings, "from_environment", lambda: own)
+    monkeypatch.setattr("dawu_qa.encoder.SentenceTransformerEncoder", lambda _name, lazy: hash_encoder)
+    opened, begin = [], QAPipeline.__init__
+
+    def note(opening, *arguments):
+        opened.append(threading.current_thread().name)
+        begin(opening, *arguments)
+
+    monkeypatch.setattr(QAPipeline, "__init__", note)
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(pipeline.open_pipeline).result(60)
+    assert [name.startswith("dawu_qa-torch") for name in opened] == [True]
+
+
 def test_a_build_is_not_waited_for_without_end(small_index):
     with FileLock(small_index / ".lock"), pytest.raises(IndexLockedError, match="another build"):
         storage.wait_for_build(small_index, seconds=0.1)

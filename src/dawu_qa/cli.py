@@ -125,8 +125,9 @@ def info(index_dir: Path | None, *, as_json: bool) -> None:
     folder = index_dir or Settings.from_environment().index_dir
     manifest, _ = storage.read_manifest(folder)
     reason = storage.stale_reason(manifest, folder)
-    mend = build_command(folder, folder / manifest.corpus_dir)
-    note = f"stale: {reason}; run {mend}" if reason else "up to date"
+    note = "up to date"
+    if reason:
+        note = f"stale: {reason}; run {build_command(folder, folder / manifest.corpus_dir)}"
     print_manifest(manifest, folder, as_json=as_json, note=note)
 
 

@@ -89,6 +89,7 @@ class QAPipeline:
         return cls._opened(storage.load(Path(index_dir)), Path(index_dir), encoder, lazy=lazy)
 
     @classmethod
+    @on_one_thread
     def _opened(
         cls, index: storage.Index, index_dir: Path, encoder: Encoder | None = None, *, lazy: bool = False
     ) -> QAPipeline:
@@ -281,7 +282,7 @@ class QAPipeline:
         latin = retrieved.query.latin_share > 0.5
         for at in scores.argsort()[::-1]:
             fact = int(self.catalogue.question_facts[at])
-            answer = self.catalogue.facts[fact].answer or self.catalogue.facts[fact].sentence
+            answer = self.catalogue.facts[fact].span
             if fact in seen or answer in spans:
                 continue
             seen.add(fact)

@@ -35,6 +35,11 @@ class Fact:
     answer: Span | None
     questions: tuple[str, ...]
 
+    @property
+    def span(self) -> Span:
+        """What answers its questions: the answer, or the sentence where no short one is natural."""
+        return self.answer or self.sentence
+
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:

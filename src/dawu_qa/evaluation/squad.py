@@ -78,20 +78,17 @@ def _paragraphs(path: Path | None) -> list[dict[str, Any]]:
 
 
 def _labelled(qa: dict[str, Any], question: str, source: str, text: str) -> Labelled:
-    answers = tuple(dict.fromkeys(" ".join(answer["text"].split()) for answer in qa["answers"]))
-    places = {
+    starts = {
         " ".join(answer["text"].split()): int(answer.get("answer_start") or 0) for answer in qa["answers"]
     }
-    evidence = tuple(
-        sentence for answer in answers if (sentence := _sentence_of(text, answer, places[answer]))
-    )
+    found = (_sentence_of(text, answer, start) for answer, start in starts.items())
     return Labelled(
         str(qa["id"]),
         question,
         "general",
-        answerable=bool(answers),
-        answers=answers,
-        evidence=evidence,
+        answerable=bool(starts),
+        answers=tuple(starts),
+        evidence=tuple(sentence for sentence in found if sentence),
         fact=source,
         source=source,
     )

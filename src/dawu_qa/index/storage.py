@@ -16,6 +16,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -278,9 +279,9 @@ def _settled(index_dir: Path, read: Callable[[], _Read]) -> _Read:
 
 
 def _read_manifest(index_dir: Path) -> tuple[Manifest, Path]:
-    shown, mend = printable(index_dir), build_command(index_dir)
+    shown, mend = printable(index_dir), partial(build_command, index_dir)
     if not (index_dir / _CURRENT).is_file():
-        raise IndexNotFoundError(f"there is no index in {shown}; run {mend}")
+        raise IndexNotFoundError(f"there is no index in {shown}; run {mend()}")
     folder = index_dir / (_current(index_dir) or "-")
     try:
         checked = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
@@ -290,8 +291,8 @@ def _read_manifest(index_dir: Path) -> tuple[Manifest, Path]:
         if fields["format_version"] == FORMAT_VERSION:
             return _checked(Manifest(**fields)), folder
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IndexDamagedError(f"the manifest of the index in {shown} is damaged; run {mend}") from error
-    raise IndexMismatchError(f"the index in {shown} was written by another version of dawu_qa; run {mend}")
+        raise IndexDamagedError(f"the manifest of the index in {shown} is damaged; run {mend()}") from error
+    raise IndexMismatchError(f"the index in {shown} was written by another version of dawu_qa; run {mend()}")
 
 
 def _checked(manifest: Manifest) -> Manifest:
@@ -333,19 +334,19 @@ def load(index_dir: Path, *, corpus_dir: Path | None = None) -> Index:
 
 def _load(index_dir: Path, corpus_dir: Path | None) -> Index:
     manifest, folder = _read_manifest(index_dir)
-    shown, mend = printable(index_dir), build_command(index_dir, index_dir / manifest.corpus_dir)
+    shown, mend = printable(index_dir), partial(build_command, index_dir, index_dir / manifest.corpus_dir)
     if reason := stale_reason(manifest, index_dir, corpus_dir):
-        raise IndexMismatchError(f"the index in {shown} is stale: {reason}; run {mend}")
+        raise IndexMismatchError(f"the index in {shown} is stale: {reason}; run {mend()}")
     files = {}
     for name, digest in manifest.files.items():
         with contextlib.suppress(OSError, ValueError):
             files[name] = (folder / name).read_bytes()
         if name not in files or sha256(files[name]).hexdigest() != digest:
-            raise IndexDamagedError(f"{printable(name)} of the index in {shown} is damaged; run {mend}")
+            raise IndexDamagedError(f"{printable(name)} of the index in {shown} is damaged; run {mend()}")
     try:
         return _assembled(manifest, files)
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, BadZipFile) as error:
-        raise IndexDamagedError(f"the index in {shown} does not hold together; run {mend}") from error
+        raise IndexDamagedError(f"the index in {shown} does not hold together; run {mend()}") from error
 
 
 def _assembled(manifest: Manifest, files: Mapping[str, bytes]) -> Index:

@@ -19,7 +19,7 @@ from dawu_qa.reader.questions import CUES, content_pairs, cues, expected_kinds
 from dawu_qa.reader.ranking import Ranked
 from dawu_qa.retrieval.fusion import Retrieved
 from dawu_qa.retrieval.retrievers import TokenMatch
-from dawu_qa.types import Span
+from dawu_qa.types import FloatArray, Span
 
 FEATURES = (
     "bias", "fact_cosine", "fact_gap", "fact_margin", "top_fact",
@@ -102,12 +102,11 @@ class Answerability:
         ]
         self._all = " ".join(self._expanded)
         self._pairs = frozenset(map("".join, pairwise(self._all)))
-        asked_of = [[fold(question) for question in fact.questions] for fact in catalogue.facts]
-        self._cues = [[cues(question) for question in fact] for fact in asked_of]
-        self._kinds = [[expected_kinds(question)[:1] for question in fact] for fact in asked_of]
+        self._facts = catalogue.facts
+        self._cues = [[cues(fold(question)) for question in fact.questions] for fact in catalogue.facts]
         self._span_facts: dict[Span, list[int]] = {}
         for at, fact in enumerate(catalogue.facts):
-            self._span_facts.setdefault(fact.answer or fact.sentence, []).append(at)
+            self._span_facts.setdefault(fact.span, []).append(at)
         self._clause_passages = np.asarray([unit.passage for unit in catalogue.clauses], np.intp)
 
     def features(self, retrieved: Retrieved, ranked: Ranked) -> dict[str, float]:
@@ -199,10 +198,10 @@ class Answerability:
         """Say whether the question is after the same as those for the fact that the best candidate answers, or else for the nearest."""
         query, top = retrieved.query, ranked.candidates[0]
         asked, kinds = cues(query.asked), expected_kinds(query.asked)
-        answered = self._span_facts.get(top.span, range(len(self._cues)))
-        nearest = max(answered, key=lambda fact: retrieved.facts.facts[fact], default=None)
+        nearest = self._fact_of(top.span, retrieved.facts.facts)
         matched = self._cues[nearest] if nearest is not None else []
-        of_kind = [own == kinds[:1] for own in self._kinds[nearest]] if nearest is not None else []
+        questions = self._facts[nearest].questions if nearest is not None else ()
+        of_kind = [expected_kinds(fold(question))[:1] == kinds[:1] for question in questions]
         signals = {
             "cue_share": float(np.mean([asked == own for own in matched])) if matched else 0.0,
             "kind_share": float(np.mean(of_kind)) if of_kind else 0.0,
@@ -217,6 +216,12 @@ class Answerability:
             signals[f"cue_{name}"] = 1.0
             signals[f"lone_{name}"] = 1.0 - min(1.0, 3 * share)
         return signals
+
+    def _fact_of(self, span: Span, scores: FloatArray) -> int | None:
+        """Return the nearest of the facts that a span answers, or else of all; none where there are none."""
+        if own := self._span_facts.get(span):
+            return own[int(scores[own].argmax())]
+        return int(scores.argmax()) if len(scores) else None
 
     def judge(self, signals: Mapping[str, float]) -> Judgement:
         """Return the probabilities that the signals give."""

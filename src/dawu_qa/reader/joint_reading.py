@@ -92,8 +92,10 @@ class JointReader:
             raw, sizes = (told[:, 2] - absent[2]).numpy(), self._sizes[chosen]
             starts = np.cumsum(sizes) - sizes
             sentence[chosen] = np.maximum(np.add.reduceat(raw, starts) / sizes, LEAST)
+            if candidate.max(initial=UNREAD) > 0:
+                break
             order = order[~np.isin(order, chosen)]
-            if candidate.max(initial=UNREAD) > 0 or not self._sizes[order].any():
+            if not self._sizes[order].any():
                 break
         return JointReading(begin, end, sentence, candidate)
 

@@ -21,7 +21,7 @@ def with_fact_answers(catalogue: Catalogue) -> tuple[Candidate, ...]:
     candidates = list(find_candidates(catalogue))
     known = {(candidate.span.source, candidate.span.start, candidate.span.end) for candidate in candidates}
     for fact in catalogue.facts:
-        span = fact.answer or fact.sentence
+        span = fact.span
         if (span.source, span.start, span.end) in known:
             continue
         known.add((span.source, span.start, span.end))
@@ -46,11 +46,7 @@ def fact_rows(
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return candidates and the facts that they answer, pair by pair."""
     rows = {candidate.span: row for row, candidate in enumerate(candidates)}
-    pairs = [
-        (rows[span], fact)
-        for fact, one in enumerate(catalogue.facts)
-        if (span := one.answer or one.sentence) in rows
-    ]
+    pairs = [(rows[span], fact) for fact, one in enumerate(catalogue.facts) if (span := one.span) in rows]
     found = np.asarray(pairs, np.intp).reshape(-1, 2)
     return found[:, 0], found[:, 1]
 
